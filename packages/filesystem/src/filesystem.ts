@@ -1,0 +1,70 @@
+/**
+ * What every filesystem reader offers. A reader parses bytes of a read-only `BlockDevice` that holds exactly one volume
+ * (offset 0 = first byte of the volume); it never mounts, never writes, and is total on hostile bytes: every failure is a
+ * `FilesystemError` with a code, never a hang, a crash or an unbounded allocation.
+ */
+import type { BlockDevice, Extent } from '@diskfleet/disk';
+
+export type FilesystemKind = 'ext2' | 'ext3' | 'ext4' | 'ntfs' | 'fat12' | 'fat16' | 'fat32';
+
+export interface FilesystemInfo {
+  readonly kind: FilesystemKind;
+  readonly label: string;
+  /** As blkid prints it: ext = uuid, FAT = `1234-ABCD`, NTFS = 16 hex digits. Empty when there is none. */
+  readonly uuid: string;
+  readonly blockBytes: number;
+  readonly totalBytes: number;
+  readonly usedBytes: number;
+  /** False when it was not unmounted cleanly (dirty flag, journal to replay) or Windows is hibernated. */
+  readonly clean: boolean;
+}
+
+/** Which bytes of the volume hold something. Sorted, disjoint, non-adjacent, block-aligned, inside the volume. */
+export interface UsedMap {
+  readonly extents: readonly Extent[];
+  readonly usedBytes: number;
+  /** One sentence each: what did not add up and was therefore taken whole. Empty on a healthy volume. */
+  readonly warnings: readonly string[];
+}
+
+export type EntryType = 'file' | 'directory' | 'symlink' | 'other';
+
+export interface DirectoryEntry {
+  /** Shown name. Bytes that are not valid UTF-8 / UTF-16 are replaced; `nameBytes` keeps them. Never contains `/` or NUL. */
+  readonly name: string;
+  readonly nameBytes: Uint8Array;
+  readonly type: EntryType;
+  /** File content length; 0 for directories. */
+  readonly sizeBytes: number;
+  /** Milliseconds since the epoch, or null when the filesystem has none. */
+  readonly modifiedAtMs: number | null;
+  /** POSIX mode bits where the filesystem has them. */
+  readonly mode: number | null;
+  /** Opaque handle for `readDirectory`/`openFile` of the same reader (inode number, MFT reference, first cluster…). */
+  readonly ref: string;
+  readonly linkTarget: string | null;
+}
+
+/** Random access to one file's content. */
+export interface FileReader {
+  readonly sizeBytes: number;
+  /** Fills `target` from `offsetBytes`; the range must lie inside the file. */
+  read(offsetBytes: number, target: Uint8Array): Promise<void>;
+}
+
+export interface Filesystem {
+  readonly info: FilesystemInfo;
+  usedMap(): Promise<UsedMap>;
+  /** The root directory's own entry (name `''`). */
+  root(): Promise<DirectoryEntry>;
+  /** All entries but `.` and `..`, in on-disk order. Capped: a directory of more than 10 million entries is an error. */
+  readDirectory(directory: DirectoryEntry): AsyncIterable<DirectoryEntry>;
+  openFile(file: DirectoryEntry): Promise<FileReader>;
+}
+
+/** One reader per format. `probe` is cheap (reads ≤ 128 KiB) and never throws on foreign bytes. */
+export interface FilesystemReader {
+  readonly kinds: readonly FilesystemKind[];
+  probe(device: BlockDevice): Promise<boolean>;
+  open(device: BlockDevice): Promise<Filesystem>;
+}

@@ -1,0 +1,11 @@
+export { FilesystemError, type FilesystemErrorCode } from './errors.ts';
+export type {
+  DirectoryEntry,
+  EntryType,
+  FileReader,
+  Filesystem,
+  FilesystemInfo,
+  FilesystemKind,
+  UsedMap,
+} from './filesystem.ts';
+export { openFilesystem } from './readers.ts';

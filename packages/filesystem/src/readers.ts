@@ -1,0 +1,13 @@
+import type { BlockDevice } from '@diskfleet/disk';
+import type { Filesystem, FilesystemReader } from './filesystem.ts';
+
+/** One line per format, in probing order. */
+const readers: readonly FilesystemReader[] = [];
+
+/** Finds the reader for a volume and opens it; null when no reader knows these bytes. */
+export async function openFilesystem(volume: BlockDevice): Promise<Filesystem | null> {
+  for (const reader of readers) {
+    if (await reader.probe(volume)) return reader.open(volume);
+  }
+  return null;
+}
