@@ -1,0 +1,160 @@
+/** The shapes of the five products: back up, restore, clone, explore, verify. The engine knows no JSON, socket, SQL or operating system. */
+import type { BlockDevice, Extent, WritableBlockDevice } from '@diskfleet/disk';
+import type { BackupMethod, PointHeader, PointKind, SavedDiskInfo, Vault } from '@diskfleet/vault';
+
+/** Reported at most a few times a second; monotonic within a phase. */
+export interface Progress {
+  readonly phase: 'scan' | 'read' | 'store' | 'commit' | 'plan' | 'write' | 'compare' | 'verify';
+  readonly doneBytes: number;
+  readonly totalBytes: number;
+  /** Bytes that were new to the vault so far (backup), before compression. */
+  readonly newBytes: number;
+  /** Bytes stored (backup) or skipped because the target already matched (restore). */
+  readonly storedBytes: number;
+  readonly skippedBytes: number;
+}
+
+/** One line for the admin, kept with the run. */
+export interface RunLogLine {
+  readonly level: 'info' | 'warning' | 'error';
+  readonly text: string;
+}
+
+export interface Operation {
+  readonly now: () => Date;
+  readonly onProgress?: (progress: Progress) => void;
+  readonly onLog?: (line: RunLogLine) => void;
+  readonly signal?: AbortSignal;
+  /** Worker threads; default cores + 1. */
+  readonly workers?: number;
+}
+
+/** A disk (or regular file used as one) to back up. `path` must be openable from a worker thread. */
+export interface DiskToBackUp {
+  readonly path: string;
+  readonly name: string;
+  readonly model: string;
+  readonly serial: string;
+}
+
+export interface BackupRequest {
+  readonly kind: Extract<PointKind, 'disk' | 'system' | 'partition'>;
+  readonly method: BackupMethod;
+  readonly disks: readonly DiskToBackUp[];
+  readonly machineId: string;
+  readonly machineName: string;
+  /** Names the series: incrementals look for their parent among points of the same machine and source. */
+  readonly source: string;
+  readonly sectorBySector: boolean;
+  readonly compression: 'fast' | 'balanced' | 'best' | 'none';
+}
+
+export interface BackupResult {
+  readonly point: PointHeader;
+  readonly method: BackupMethod;
+  readonly sourceBytes: number;
+  readonly usedBytes: number;
+  readonly readBytes: number;
+  readonly newBytes: number;
+  readonly storedBytes: number;
+  readonly seconds: number;
+  readonly warnings: readonly string[];
+}
+
+/** A disk as planning and inventory see it: its table and what is in each partition. From a live disk, a file, or a saved disk. */
+export interface DiskLayout {
+  readonly sizeBytes: number;
+  readonly sectorBytes: number;
+  readonly table: 'gpt' | 'mbr' | null;
+  readonly tableId: string | null;
+  readonly partitions: readonly LayoutPartition[];
+  /** Set when the whole disk is one filesystem without a table. */
+  readonly filesystem: LayoutFilesystem | null;
+  /** Changes whenever size, table or (without a table) the first MiB changes. */
+  readonly fingerprint: string;
+  readonly warnings: readonly string[];
+}
+
+export interface LayoutPartition {
+  readonly number: number;
+  readonly startBytes: number;
+  readonly sizeBytes: number;
+  readonly type: string;
+  readonly typeName: string;
+  readonly id: string | null;
+  readonly name: string;
+  readonly filesystem: LayoutFilesystem | null;
+}
+
+export interface LayoutFilesystem {
+  readonly kind: string;
+  readonly label: string;
+  readonly uuid: string;
+  readonly totalBytes: number;
+  readonly usedBytes: number;
+  readonly clean: boolean;
+}
+
+/** The layout of a disk plus every byte range worth keeping: table, gaps, boot code, used blocks of each filesystem. */
+export interface UsedDisk {
+  readonly layout: DiskLayout;
+  readonly usedExtents: readonly Extent[];
+  readonly usedBytes: number;
+}
+
+export type PartitionAction = 'create' | 'overwrite' | 'keep' | 'drop';
+
+/** What `restore` will do, decided before any byte is written. `planHash` commits to everything in it but `reasons` texts. */
+export interface RestorePlan {
+  readonly planHash: string;
+  readonly fits: boolean;
+  /** Why it does not fit or cannot be done, for people. Empty when `fits`. */
+  readonly reasons: readonly { code: string; text: string }[];
+  readonly warnings: readonly { code: string; text: string }[];
+  readonly pointId: string;
+  readonly diskIndex: number;
+  readonly source: { readonly sizeBytes: number; readonly usedBytes: number; readonly table: 'gpt' | 'mbr' | null };
+  readonly target: RestoreTarget;
+  readonly partitions: readonly {
+    readonly number: number;
+    readonly action: PartitionAction;
+    readonly fromStartBytes: number;
+    readonly fromBytes: number;
+    readonly toStartBytes: number;
+    readonly toBytes: number;
+    readonly label: string;
+    readonly filesystem: string | null;
+  }[];
+  /** What is on the target now and will be gone, by name. */
+  readonly losses: readonly {
+    readonly number: number | null;
+    readonly label: string;
+    readonly filesystem: string | null;
+    readonly usedBytes: number | null;
+    readonly sizeBytes: number;
+  }[];
+  readonly bootSteps: readonly string[];
+  readonly estimatedBytes: number;
+}
+
+/** Identity of the disk to be overwritten: re-read and compared right before the first write. */
+export interface RestoreTarget {
+  readonly path: string;
+  readonly name: string;
+  readonly serial: string;
+  readonly sizeBytes: number;
+  readonly sectorBytes: number;
+  readonly fingerprint: string;
+  /** A regular file that does not exist yet and will be created. */
+  readonly create: boolean;
+}
+
+export interface RestoreResult {
+  readonly writtenBytes: number;
+  readonly skippedBytes: number;
+  readonly comparedBytes: number;
+  readonly seconds: number;
+  readonly warnings: readonly string[];
+}
+
+export type { BlockDevice, PointHeader, SavedDiskInfo, Vault, WritableBlockDevice };

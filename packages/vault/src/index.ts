@@ -1,0 +1,2 @@
+export { VaultError, type VaultErrorCode } from './errors.ts';
+export type * from './types.ts';

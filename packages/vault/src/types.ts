@@ -1,0 +1,269 @@
+/**
+ * The shapes the rest of the project builds on. FORMAT.md says how they look in bytes; nothing here depends on a store.
+ * Three capabilities: *write* (make points, cannot read them back), *read* (open content), *admin* (remove; never on a PC).
+ */
+import type { BlockDevice, Extent } from '@diskfleet/disk';
+
+// ---- stores -------------------------------------------------------------------------------------------------------
+
+/** How to reach a store. Plain data, so it can be handed to worker threads and written to a job. */
+export type StoreConfig =
+  | { readonly kind: 'directory'; readonly path: string }
+  /** `baseUrl` names one vault of a vault service: `http://127.0.0.1:7302/v1/vaults/<vaultId>`; `token` is a capability token. */
+  | { readonly kind: 'service'; readonly baseUrl: string; readonly token: string };
+
+export interface StoredObject {
+  readonly name: string;
+  readonly sizeBytes: number;
+}
+
+/** A flat space of write-once objects. Names are `/`-separated lower-case ASCII. */
+export interface Store {
+  /** For messages; holds no secret. */
+  readonly location: string;
+  /** Durable and atomic when it resolves; never overwrites. */
+  put(name: string, bytes: Uint8Array): Promise<'stored' | 'exists'>;
+  /** The whole object or the given range. @throws VaultError `VAULT_OBJECT_MISSING`, `VAULT_STORE_FAILED`. */
+  get(name: string, range?: Extent): Promise<Buffer>;
+  head(name: string): Promise<StoredObject | null>;
+  list(prefix: string): AsyncIterable<StoredObject>;
+  /** Admin only; the service store refuses it for agents. */
+  remove(name: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+// ---- keys ---------------------------------------------------------------------------------------------------------
+
+/** Key material in memory. An unencrypted vault has an id key only. All values are 32 bytes. */
+export interface VaultKeys {
+  readonly idKey: Uint8Array;
+  /** X25519 public key packs are sealed to; null in an unencrypted vault. */
+  readonly publicKey: Uint8Array | null;
+  /** Present only with the read capability. */
+  readonly privateKey: Uint8Array | null;
+}
+
+/** How to get at the keys of a vault. */
+export type Unlock =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'passphrase'; readonly passphrase: string }
+  | { readonly kind: 'keys'; readonly keys: VaultKeys };
+
+// ---- points -------------------------------------------------------------------------------------------------------
+
+export type PointKind = 'system' | 'disk' | 'partition' | 'file';
+export type BackupMethod = 'full' | 'incremental' | 'differential';
+
+/** The part of a manifest anyone who can list the vault may read. */
+export interface PointHeader {
+  readonly id: string;
+  readonly kind: PointKind;
+  readonly method: BackupMethod;
+  readonly machineId: string;
+  readonly machineName: string;
+  /** Stable name of what was backed up, e.g. the disk's serial or a file's base name. */
+  readonly source: string;
+  /** ISO 8601, UTC. The writer's clock: shown to people, never used by rules. */
+  readonly createdAt: string;
+  readonly parentId: string | null;
+  readonly sizeBytes: number;
+  readonly usedBytes: number;
+  readonly newBytes: number;
+  readonly storedBytes: number;
+}
+
+/** One partition as it was when backed up, for listing and planning without opening the image. */
+export interface SavedPartition {
+  readonly number: number;
+  readonly startBytes: number;
+  readonly sizeBytes: number;
+  readonly type: string;
+  readonly typeName: string;
+  readonly id: string | null;
+  readonly name: string;
+  readonly filesystem: {
+    kind: string;
+    label: string;
+    uuid: string;
+    totalBytes: number;
+    usedBytes: number;
+    clean: boolean;
+  } | null;
+}
+
+/** One disk inside a point. `usedExtents` are recoverable from the map; only counts are repeated here. */
+export interface SavedDiskInfo {
+  readonly name: string;
+  readonly model: string;
+  readonly serial: string;
+  readonly sizeBytes: number;
+  readonly sectorBytes: number;
+  readonly usedBytes: number;
+  readonly table: 'gpt' | 'mbr' | null;
+  readonly tableId: string | null;
+  readonly partitions: readonly SavedPartition[];
+  /** Content id (hex) of the root of this disk's map. */
+  readonly mapRootId: string;
+}
+
+/** The sealed part of a manifest. */
+export interface PointBody {
+  readonly disks: readonly SavedDiskInfo[];
+  readonly warnings: readonly string[];
+}
+
+// ---- reading ------------------------------------------------------------------------------------------------------
+
+/** One range of a saved disk. Ranges not listed were free when the point was made: their content is "do not care" and reads as zero. */
+export type MapEntry =
+  | {
+      readonly kind: 'data';
+      readonly offsetBytes: number;
+      readonly lengthBytes: number;
+      readonly chunkId: Buffer;
+      readonly chunkOffsetBytes: number;
+    }
+  | { readonly kind: 'zero'; readonly offsetBytes: number; readonly lengthBytes: number };
+
+/** Where a chunk lies in the vault. */
+export interface ChunkLocation {
+  readonly pack: string;
+  readonly offsetBytes: number;
+  readonly storedBytes: number;
+  readonly plainBytes: number;
+}
+
+/** A saved disk: random access through its map. Read-only; free ranges read as zero. */
+export interface SavedDisk extends BlockDevice {
+  readonly info: SavedDiskInfo;
+  /** Entries in device order, streamed leaf by leaf: constant memory for any disk size. */
+  mapEntries(): AsyncIterable<MapEntry>;
+}
+
+export interface SavedPoint {
+  readonly header: PointHeader;
+  readonly body: PointBody;
+  /** @throws VaultError `VAULT_KEY_NEEDED` without the read capability. */
+  openDisk(index: number): Promise<SavedDisk>;
+}
+
+export interface VaultInfo {
+  readonly id: string;
+  readonly encrypted: boolean;
+  readonly formatVersion: number;
+  readonly points: number;
+  readonly packs: number;
+  readonly chunks: number;
+  readonly storedBytes: number;
+}
+
+export interface DamagedObject {
+  /** Object name, or `chunk <hex>` when a chunk inside a sound pack is wrong. */
+  readonly object: string;
+  readonly problem: string;
+  /** Ids of the points that need it. */
+  readonly points: readonly string[];
+  /** `disk <n> bytes <from>-<to>` of those points. */
+  readonly paths: readonly string[];
+}
+
+export interface VerifyReport {
+  readonly checkedBytes: number;
+  readonly checkedObjects: number;
+  readonly damaged: readonly DamagedObject[];
+}
+
+export interface Vault {
+  readonly id: string;
+  readonly encrypted: boolean;
+  readonly canRead: boolean;
+  info(): Promise<VaultInfo>;
+  /** Oldest first. A damaged manifest is reported by `verify`, skipped (and counted in `unreadable`) here. */
+  listPoints(): Promise<{ points: readonly PointHeader[]; unreadable: readonly string[] }>;
+  /** @throws VaultError `POINT_NOT_FOUND`, `POINT_DAMAGED`, `VAULT_KEY_NEEDED`. */
+  openPoint(id: string): Promise<SavedPoint>;
+  /** Where a chunk lies, or null. */
+  locate(chunkId: Uint8Array): ChunkLocation | null;
+  /** Decrypted, decompressed, id re-checked. @throws VaultError `CHUNK_DAMAGED`, `CHUNK_MISSING`. */
+  readChunk(chunkId: Uint8Array): Promise<Buffer>;
+  /** `structure`: every reference resolves. `data`: every stored byte re-hashed too. `content`: every chunk decrypted and its id recomputed (read capability). */
+  verify(options: {
+    level: 'structure' | 'data' | 'content';
+    pointId?: string;
+    onProgress?: (doneBytes: number, totalBytes: number) => void;
+    signal?: AbortSignal;
+  }): Promise<VerifyReport>;
+  /** Re-reads the index, e.g. after another writer committed. */
+  refresh(): Promise<void>;
+  beginPoint(options: BeginPoint): Promise<PointWriter>;
+  close(): Promise<void>;
+}
+
+// ---- writing ------------------------------------------------------------------------------------------------------
+
+export interface BeginPoint {
+  readonly machineId: string;
+  readonly machineName: string;
+  readonly source: string;
+  readonly kind: PointKind;
+  readonly method: BackupMethod;
+  readonly parentId: string | null;
+  /** Upper bound of chunks this run may add; sizes the shared index. */
+  readonly expectedChunks: number;
+  readonly compression: 'fast' | 'balanced' | 'best' | 'none';
+  readonly now: () => Date;
+}
+
+/** Plain data (SharedArrayBuffers included) a worker thread turns into a `ChunkWriter` by `openChunkWriter(seed)`. */
+export interface ChunkWriterSeed {
+  readonly store: StoreConfig;
+  readonly keys: { readonly idKey: Uint8Array; readonly publicKey: Uint8Array | null };
+  readonly vaultId: string;
+  readonly idAlgorithm: 'blake3' | 'hmac-sha256';
+  readonly compressionLevel: number | null;
+  readonly knownChunks: SharedArrayBuffer;
+  readonly knownSlots: number;
+  readonly packTargetBytes: number;
+}
+
+/**
+ * Turns plain chunks into packs: id → dedup → compress → encrypt → append. Made for one thread; allocates nothing per chunk.
+ * A pack is complete and durable before the entries that point into it are returned.
+ */
+export interface ChunkWriter {
+  /**
+   * Hashes `plain` into `idOut` (32 bytes) and stores it unless the vault or another worker of this run has it.
+   * Returns the stored length, or 0 for a duplicate. May leave a full pack behind: then `drainNeeded` is true.
+   */
+  add(plain: Uint8Array, idOut: Uint8Array): number;
+  readonly drainNeeded: boolean;
+  /** Starts storing full packs and waits only while too many are under way (bounded memory). */
+  drain(): Promise<void>;
+  /** Seals and stores everything; resolves when all is durable. Returns index entries of all packs of this writer. */
+  finish(): Promise<SealedPack[]>;
+}
+
+/** One durable pack and the chunks in it, in the byte form of an index segment (FORMAT.md), ready for `PointWriter.commit`. */
+export interface SealedPack {
+  readonly name: string;
+  readonly sizeBytes: number;
+  readonly kind: 'data' | 'meta';
+  readonly entries: Uint8Array;
+}
+
+/** One run that makes one point. Nothing is visible before `commit` resolves; dropping it leaves unreferenced packs only. */
+export interface PointWriter {
+  readonly pointId: string;
+  readonly seed: ChunkWriterSeed;
+  /** Takes map entries in device order, any cut; writes leaves and root as metadata chunks. */
+  writeMap(entries: Iterable<MapEntry> | AsyncIterable<MapEntry>, deviceSizeBytes: number): Promise<{ mapRootId: string }>;
+  /** Durability order: packs (already), index segment, metadata packs, manifest. Resolves when the point survives power loss. */
+  commit(input: {
+    packs: readonly SealedPack[];
+    disks: readonly SavedDiskInfo[];
+    warnings: readonly string[];
+    totals: { sizeBytes: number; usedBytes: number; newBytes: number };
+  }): Promise<PointHeader>;
+  /** Stops the lease. Safe to call after commit. */
+  abandon(): Promise<void>;
+}
