@@ -29,6 +29,8 @@ export interface Store {
   list(prefix: string): AsyncIterable<StoredObject>;
   /** Admin only; the service store refuses it for agents. */
   remove(name: string): Promise<void>;
+  /** Fills `target` from `offsetBytes` without an allocation; stores that cannot leave it out and are read by `get`. */
+  readInto?(name: string, offsetBytes: number, target: Uint8Array): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -43,7 +45,7 @@ export interface VaultKeys {
   readonly privateKey: Uint8Array | null;
 }
 
-/** How to get at the keys of a vault. */
+/** How to get at the keys of a vault; also how `createVault` is told to protect a new one. */
 export type Unlock =
   | { readonly kind: 'none' }
   | { readonly kind: 'passphrase'; readonly passphrase: string }
@@ -140,12 +142,50 @@ export interface SavedDisk extends BlockDevice {
   mapEntries(): AsyncIterable<MapEntry>;
 }
 
+/** Called once for each distinct chunk, in storage order. `plain` is reused: copy what must outlive the call. */
+export type OnChunk = (chunkId: Uint8Array, plain: Uint8Array) => void | Promise<void>;
+
+/** Plain data (SharedArrayBuffers included, and the private key: keep it in memory) that `openChunkReader(seed)` turns into a reader. */
+export interface ChunkReaderSeed {
+  readonly store: StoreConfig;
+  readonly keys: VaultKeys;
+  readonly vaultId: string;
+  readonly idAlgorithm: IdAlgorithm;
+  readonly locations: LocationTableSeed;
+}
+
+/** Where every chunk lies, without an object per chunk: open addressing over shared memory. */
+export interface LocationTableSeed {
+  readonly slots: SharedArrayBuffer;
+  readonly slotCount: number;
+  /** Entry i: 32 bytes of pack name (SHA-256), 8 bytes of size, 8 bytes of kind and padding. */
+  readonly packs: SharedArrayBuffer;
+  readonly packCount: number;
+}
+
+/** Reads chunks in one thread. */
+export interface ChunkReader {
+  locate(chunkId: Uint8Array): ChunkLocation | null;
+  /** As `Vault.readChunk`, without keeping anything. */
+  readChunk(chunkId: Uint8Array): Promise<Buffer>;
+  /**
+   * Reads each stored range once, in few large reads, the next one under way while this one is decoded.
+   * To spread a restore over workers, group ids by `locate(id).pack` and give every worker whole packs.
+   * @throws VaultError `CHUNK_DAMAGED`, `CHUNK_MISSING` at the first chunk that cannot be read.
+   */
+  readChunks(chunkIds: Iterable<Uint8Array>, onChunk: OnChunk): Promise<void>;
+  close(): Promise<void>;
+}
+
 export interface SavedPoint {
   readonly header: PointHeader;
   readonly body: PointBody;
   /** @throws VaultError `VAULT_KEY_NEEDED` without the read capability. */
   openDisk(index: number): Promise<SavedDisk>;
 }
+
+/** How chunk ids are computed; fixed when the vault is made. */
+export type IdAlgorithm = 'blake3' | 'hmac-sha256';
 
 export interface VaultInfo {
   readonly id: string;
@@ -177,6 +217,8 @@ export interface Vault {
   readonly id: string;
   readonly encrypted: boolean;
   readonly canRead: boolean;
+  /** False when it was opened without keys, or has write features this program does not know. */
+  readonly canWrite: boolean;
   info(): Promise<VaultInfo>;
   /** Oldest first. A damaged manifest is reported by `verify`, skipped (and counted in `unreadable`) here. */
   listPoints(): Promise<{ points: readonly PointHeader[]; unreadable: readonly string[] }>;
@@ -184,8 +226,12 @@ export interface Vault {
   openPoint(id: string): Promise<SavedPoint>;
   /** Where a chunk lies, or null. */
   locate(chunkId: Uint8Array): ChunkLocation | null;
-  /** Decrypted, decompressed, id re-checked. @throws VaultError `CHUNK_DAMAGED`, `CHUNK_MISSING`. */
+  /** Decrypted, decompressed, id re-checked; recently read chunks are kept (64 MiB). @throws VaultError `CHUNK_DAMAGED`, `CHUNK_MISSING`. */
   readChunk(chunkId: Uint8Array): Promise<Buffer>;
+  /** The bulk path, see `ChunkReader.readChunks`. */
+  readChunks(chunkIds: Iterable<Uint8Array>, onChunk: OnChunk): Promise<void>;
+  /** What `openChunkReader` needs to read chunks in a worker thread. @throws VaultError `VAULT_KEY_NEEDED` without the read capability. */
+  readerSeed(): ChunkReaderSeed;
   /** `structure`: every reference resolves. `data`: every stored byte re-hashed too. `content`: every chunk decrypted and its id recomputed (read capability). */
   verify(options: {
     level: 'structure' | 'data' | 'content';
@@ -219,7 +265,7 @@ export interface ChunkWriterSeed {
   readonly store: StoreConfig;
   readonly keys: { readonly idKey: Uint8Array; readonly publicKey: Uint8Array | null };
   readonly vaultId: string;
-  readonly idAlgorithm: 'blake3' | 'hmac-sha256';
+  readonly idAlgorithm: IdAlgorithm;
   readonly compressionLevel: number | null;
   readonly knownChunks: SharedArrayBuffer;
   readonly knownSlots: number;
@@ -239,8 +285,12 @@ export interface ChunkWriter {
   readonly drainNeeded: boolean;
   /** Starts storing full packs and waits only while too many are under way (bounded memory). */
   drain(): Promise<void>;
-  /** Seals and stores everything; resolves when all is durable. Returns index entries of all packs of this writer. */
+  /** Packs that became durable since the last call, e.g. for `PointWriter.checkpoint`. Each pack is handed out once. */
+  takeSealed(): SealedPack[];
+  /** Seals and stores everything; resolves when all is durable. Returns the packs `takeSealed` has not handed out. */
   finish(): Promise<SealedPack[]>;
+  /** Gives up: waits for writes under way and frees native memory. What was not stored is lost. Safe after `finish`. */
+  close(): Promise<void>;
 }
 
 /** One durable pack and the chunks in it, in the byte form of an index segment (FORMAT.md), ready for `PointWriter.commit`. */
@@ -257,6 +307,11 @@ export interface PointWriter {
   readonly seed: ChunkWriterSeed;
   /** Takes map entries in device order, any cut; writes leaves and root as metadata chunks. */
   writeMap(entries: Iterable<MapEntry> | AsyncIterable<MapEntry>, deviceSizeBytes: number): Promise<{ mapRootId: string }>;
+  /**
+   * Writes an index segment for packs stored so far: should this run die, the next one finds their chunks and goes on from there.
+   * Give every pack to `checkpoint` or to `commit`, not to both.
+   */
+  checkpoint(packs: readonly SealedPack[]): Promise<void>;
   /** Durability order: packs (already), index segment, metadata packs, manifest. Resolves when the point survives power loss. */
   commit(input: {
     packs: readonly SealedPack[];
