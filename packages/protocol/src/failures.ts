@@ -1,0 +1,339 @@
+/**
+ * Every failure code of the product and what it means to a person. The code is stable for scripts; the texts may improve.
+ * Four parts are shown: what failed (`what` + the detail of the moment), what it means for the data, what to do, the code.
+ */
+export interface FailureText {
+  readonly what: string;
+  readonly data: string;
+  readonly todo: string;
+}
+
+const sourceSafe = 'Nothing was changed: the source was only read and earlier restore points are intact.';
+const targetUntouched = 'Nothing was written: the target still holds what it held before.';
+const noHarm = 'No data is affected.';
+
+export const failureTexts = {
+  // disks
+  DISK_NOT_FOUND: {
+    what: 'The disk or file is not there.',
+    data: noHarm,
+    todo: 'Check that it is plugged in and spelled right; `diskfleet disks` lists what this PC has.',
+  },
+  DISK_ACCESS_DENIED: {
+    what: 'This user may not open the disk.',
+    data: noHarm,
+    todo: 'Run the agent or command as root, or use files as disks.',
+  },
+  DISK_OUT_OF_RANGE: {
+    what: 'Something pointed outside the disk.',
+    data: sourceSafe,
+    todo: 'The image or table is damaged, or this is a bug: verify the restore point and report the code.',
+  },
+  DISK_READ_FAILED: {
+    what: 'The disk could not be read.',
+    data: sourceSafe,
+    todo: 'The disk may be failing: check its cable and SMART state, then back up with what still reads.',
+  },
+  DISK_WRITE_FAILED: {
+    what: 'The target could not be written.',
+    data: 'The target is incomplete and carries no valid partition table. The restore point is intact.',
+    todo: 'Check or replace the target disk and restore again.',
+  },
+  DISK_FULL: {
+    what: 'There is no room left where the target file lies.',
+    data: 'The target is incomplete. The restore point is intact.',
+    todo: 'Free space or choose another place, then restore again.',
+  },
+  DISK_BUSY: {
+    what: 'The disk is in use.',
+    data: targetUntouched,
+    todo: 'Unmount its volumes or stop what holds it, then try again.',
+  },
+  DISK_READ_ONLY: {
+    what: 'The disk is write-protected.',
+    data: targetUntouched,
+    todo: 'Remove the write protection or choose another disk.',
+  },
+  TABLE_DAMAGED: {
+    what: 'The partition table does not make sense.',
+    data: sourceSafe,
+    todo: 'Repair the table (for example with sgdisk), or back up sector by sector.',
+  },
+  TABLE_TOO_LARGE: { what: 'The partition table does not fit the disk.', data: targetUntouched, todo: 'Choose a larger target.' },
+  // filesystems
+  FS_DAMAGED: {
+    what: 'A filesystem structure is damaged.',
+    data: sourceSafe,
+    todo: 'Check the filesystem on its PC; whole-disk restore of the point is not affected.',
+  },
+  FS_UNSUPPORTED: {
+    what: 'This filesystem feature cannot be read yet.',
+    data: sourceSafe,
+    todo: 'The image holds all of it: restore the disk to reach the file.',
+  },
+  FS_TOO_LARGE: { what: 'A structure is larger than allowed.', data: sourceSafe, todo: 'Restore the disk to reach the content.' },
+  FS_NOT_FOUND: {
+    what: 'There is no such file in the image.',
+    data: noHarm,
+    todo: 'Check the path; it starts with the partition number, as in /2/home.',
+  },
+  FS_NOT_A_DIRECTORY: { what: 'This is a file, not a folder.', data: noHarm, todo: 'Open the folder that holds it.' },
+  FS_NOT_A_FILE: { what: 'This is not a file.', data: noHarm, todo: 'Choose a file, or the folder to take all of it.' },
+  FS_OUT_OF_RANGE: {
+    what: 'Asked for bytes beyond the end of the file.',
+    data: noHarm,
+    todo: 'Ask for a range inside the file.',
+  },
+  FS_ENCRYPTED_FILE: {
+    what: 'The file is encrypted by its own filesystem.',
+    data: sourceSafe,
+    todo: 'Restore the disk and open the file with its owner’s key.',
+  },
+  // vaults
+  VAULT_NOT_FOUND: {
+    what: 'There is no vault at this place.',
+    data: noHarm,
+    todo: 'Check the path or make one with `diskfleet vault create`.',
+  },
+  VAULT_EXISTS: { what: 'There is a vault at this place already.', data: noHarm, todo: 'Use it, or choose an empty folder.' },
+  VAULT_TOO_NEW: {
+    what: 'The vault was written by a newer Diskfleet.',
+    data: 'The vault is intact; this version leaves it alone.',
+    todo: 'Update Diskfleet on this machine.',
+  },
+  VAULT_DAMAGED: {
+    what: 'The vault has damage.',
+    data: 'Points that do not need the damaged object are intact.',
+    todo: 'Run `diskfleet verify --data` to list exactly what is hurt; the next backup of the same data stores it anew.',
+  },
+  VAULT_KEY_NEEDED: {
+    what: 'The key of this vault is needed to read it.',
+    data: noHarm,
+    todo: 'Give the passphrase or the recovery kit.',
+  },
+  VAULT_WRONG_PASSPHRASE: {
+    what: 'The passphrase does not open this vault.',
+    data: noHarm,
+    todo: 'Try again; keyboard layout and capital letters matter. The recovery kit opens it too.',
+  },
+  VAULT_OBJECT_MISSING: {
+    what: 'An object of the vault is missing.',
+    data: 'Points that need it are hurt; all others are intact.',
+    todo: 'Run `diskfleet verify` to see which points are hurt, and back up again to heal.',
+  },
+  VAULT_STORE_FAILED: {
+    what: 'The vault’s storage reported an error.',
+    data: 'Earlier restore points are intact; this run made none.',
+    todo: 'Check the storage (permissions, cable, network share), then run again: what was stored is reused.',
+  },
+  VAULT_FULL: {
+    what: 'The vault’s storage is full.',
+    data: 'Earlier restore points are intact; this run made none.',
+    todo: 'Free space or move the vault to a larger disk, then run again: what was stored is reused.',
+  },
+  VAULT_UNREACHABLE: {
+    what: 'The vault cannot be reached.',
+    data: 'Earlier restore points are intact; this run made none.',
+    todo: 'Check the vault service and the network, then run again: what was stored is reused.',
+  },
+  VAULT_REFUSED: {
+    what: 'The vault service refused the request.',
+    data: noHarm,
+    todo: 'The permission was missing, too old or for another vault: start the job again from the console.',
+  },
+  POINT_NOT_FOUND: {
+    what: 'There is no such restore point.',
+    data: noHarm,
+    todo: '`diskfleet points` lists what the vault holds.',
+  },
+  POINT_DAMAGED: {
+    what: 'The restore point’s manifest is damaged or was changed.',
+    data: 'Only this point is affected.',
+    todo: 'Use another point of the same disk and run a backup.',
+  },
+  CHUNK_MISSING: {
+    what: 'Data of the restore point is missing in the vault.',
+    data: 'Points that share this data are hurt; `verify` names them.',
+    todo: 'Use another point; the next backup of the same data heals it.',
+  },
+  CHUNK_DAMAGED: {
+    what: 'Data of the restore point is damaged.',
+    data: 'It was detected and not used. Points that share it are hurt; `verify` names them.',
+    todo: 'Use another point; check the vault’s disk.',
+  },
+  // engine
+  SOURCE_EMPTY: { what: 'There is nothing to back up.', data: noHarm, todo: 'Choose a disk that has a size above zero.' },
+  SOURCE_CHANGED_SIZE: {
+    what: 'The source changed its size while it was read.',
+    data: sourceSafe,
+    todo: 'Run the backup again when nothing resizes the disk.',
+  },
+  TARGET_TOO_SMALL: {
+    what: 'The target is too small.',
+    data: targetUntouched,
+    todo: 'Choose a target of at least the size named.',
+  },
+  TARGET_SECTOR_MISMATCH: {
+    what: 'Source and target use different sector sizes.',
+    data: targetUntouched,
+    todo: 'Choose a target with the same sector size: filesystems are built for one.',
+  },
+  TARGET_CHANGED: {
+    what: 'The target is not as it was when you confirmed the plan.',
+    data: targetUntouched,
+    todo: 'Make the plan again and look at what would be lost now.',
+  },
+  TARGET_IN_USE: {
+    what: 'The target is mounted or held by something.',
+    data: targetUntouched,
+    todo: 'Unmount its volumes, then make the plan again.',
+  },
+  TARGET_IS_SYSTEM_DISK: {
+    what: 'The target is the disk this PC runs from.',
+    data: targetUntouched,
+    todo: 'Start the PC from the rescue medium to restore its system disk.',
+  },
+  TARGET_IS_SOURCE: { what: 'Source and target are the same disk.', data: targetUntouched, todo: 'Choose another target.' },
+  PLAN_NOT_CONFIRMED: {
+    what: 'The plan was not confirmed.',
+    data: targetUntouched,
+    todo: 'Show the plan first, then confirm it with its hash.',
+  },
+  PLAN_CHANGED: {
+    what: 'The plan made on the PC differs from the one confirmed.',
+    data: targetUntouched,
+    todo: 'Make the plan again and confirm what it says now.',
+  },
+  PLAN_DOES_NOT_FIT: { what: 'The restore does not fit this target.', data: targetUntouched, todo: 'Choose another target.' },
+  PLAN_EXPIRED: {
+    what: 'The plan is older than 15 minutes.',
+    data: targetUntouched,
+    todo: 'Make the plan again: the target may have changed since.',
+  },
+  COMPARE_FAILED: {
+    what: 'What was written does not read back the same.',
+    data: 'The target is not trustworthy and carries no valid partition table. The restore point is intact.',
+    todo: 'Replace the target disk and restore again.',
+  },
+  PATH_NOT_FOUND: {
+    what: 'There is no such path in the image.',
+    data: noHarm,
+    todo: 'Paths start with the partition number, as in /2/home; `explore ls /` lists them.',
+  },
+  PARTITION_NOT_FOUND: { what: 'The image has no such partition.', data: noHarm, todo: '`explore ls /` lists the partitions.' },
+  FILESYSTEM_UNKNOWN: {
+    what: 'The partition’s filesystem cannot be browsed yet.',
+    data: 'It is saved whole and restores whole.',
+    todo: 'Restore the disk to reach its files.',
+  },
+  CANCELLED: {
+    what: 'The run was cancelled.',
+    data: 'Earlier restore points are intact; an interrupted restore leaves its target without a valid partition table.',
+    todo: 'Start it again when you like: what was stored is reused.',
+  },
+  WORKER_FAILED: {
+    what: 'A worker stopped unexpectedly.',
+    data: 'Earlier restore points are intact; this run made none.',
+    todo: 'Run again; if it repeats, report it with the run log.',
+  },
+  // agent, server, fleet
+  AGENT_TOO_OLD: { what: 'The agent is too old for this server.', data: noHarm, todo: 'Update the agent on the PC.' },
+  AGENT_TOO_NEW: { what: 'The agent is newer than this server.', data: noHarm, todo: 'Update the server first.' },
+  AGENT_REVOKED: {
+    what: 'The agent was revoked.',
+    data: 'Its restore points are kept.',
+    todo: 'Enrol the PC again if this was a mistake.',
+  },
+  AGENT_PENDING: {
+    what: 'The agent waits for approval.',
+    data: noHarm,
+    todo: 'Approve it in the console under Machines → Waiting room.',
+  },
+  AGENT_QUARANTINED: {
+    what: 'Another PC uses the same identity.',
+    data: noHarm,
+    todo: 'Give this PC a new identity: enrol it again.',
+  },
+  AGENT_UNKNOWN: { what: 'The server does not know this agent.', data: noHarm, todo: 'Enrol the PC again.' },
+  AGENT_BAD_SIGNATURE: {
+    what: 'The proof of identity was wrong.',
+    data: noHarm,
+    todo: 'If this PC was not restored from an image lately, look into it: somebody may pose as it.',
+  },
+  AGENT_OFFLINE: {
+    what: 'The PC is not connected.',
+    data: noHarm,
+    todo: 'Switch it on and check its network; the job waits for it.',
+  },
+  AGENT_RESTARTED: {
+    what: 'The agent was restarted in the middle of the job.',
+    data: 'Earlier restore points are intact; an interrupted restore leaves its target without a valid partition table.',
+    todo: 'Start the job again: what was stored is reused.',
+  },
+  AGENT_BUSY: { what: 'The agent is working on another job for this disk.', data: noHarm, todo: 'Wait for it to end.' },
+  SERVER_BUSY: { what: 'The server is busy.', data: noHarm, todo: 'The agent tries again by itself.' },
+  SERVER_UNREACHABLE: {
+    what: 'The server cannot be reached.',
+    data: noHarm,
+    todo: 'Check address, network and that the server runs.',
+  },
+  SERVER_KEY_CHANGED: {
+    what: 'The server is not the one this PC was enrolled with.',
+    data: noHarm,
+    todo: 'If the server was set up anew, enrol again; else look into it: somebody may pose as it.',
+  },
+  ENROL_TOKEN_INVALID: {
+    what: 'The enrol token is wrong, used up or too old.',
+    data: noHarm,
+    todo: 'Make a new one in the console under Machines → Add machine.',
+  },
+  REMOTE_WRITES_OFF: {
+    what: 'This PC does not allow disk writes commanded from the console.',
+    data: targetUntouched,
+    todo: 'Allow it on the PC itself: set `allowRemoteDiskWrites` in the agent’s settings.',
+  },
+  GRANT_INVALID: {
+    what: 'The permission to write the disk is not valid.',
+    data: targetUntouched,
+    todo: 'Make the plan again and confirm it.',
+  },
+  GRANT_USED: {
+    what: 'This permission to write was used already.',
+    data: targetUntouched,
+    todo: 'Make the plan again and confirm it.',
+  },
+  RESTORE_PATH_UNSAFE: {
+    what: 'A path in the image would leave the destination.',
+    data: 'Nothing was written outside the destination folder.',
+    todo: 'Restore the disk instead, and look at the image: it may be hostile.',
+  },
+  JOB_EXPIRED: { what: 'The job waited longer than allowed.', data: noHarm, todo: 'Start it again when the PC is online.' },
+  NOT_FOUND: { what: 'There is no such thing.', data: noHarm, todo: 'It may have been deleted; reload the page.' },
+  NOT_ALLOWED: { what: 'Your role does not allow this.', data: noHarm, todo: 'Ask an owner or admin.' },
+  SIGN_IN_FAILED: { what: 'E-mail or password is wrong.', data: noHarm, todo: 'Try again.' },
+  TOO_MANY_TRIES: { what: 'Too many tries.', data: noHarm, todo: 'Wait a minute, then try again.' },
+  SETUP_CLOSED: { what: 'The first owner exists already.', data: noHarm, todo: 'Sign in instead.' },
+  CONFIRMATION_WRONG: {
+    what: 'The typed confirmation does not match.',
+    data: targetUntouched,
+    todo: 'Type the machine name and the last four characters of the target’s serial as shown.',
+  },
+  INVALID_INPUT: { what: 'The input is not valid.', data: noHarm, todo: 'Correct the field named and try again.' },
+  USAGE: { what: 'The command was not understood.', data: noHarm, todo: 'See `diskfleet --help`.' },
+  INTERNAL: {
+    what: 'Something unexpected went wrong.',
+    data: 'Earlier restore points are intact.',
+    todo: 'Try again; if it repeats, report it with the diagnostics.',
+  },
+} as const satisfies Record<string, FailureText>;
+
+export type FailureCode = keyof typeof failureTexts;
+
+/** Texts for a code; an unknown code (from a newer peer) gets those of INTERNAL. */
+export function failureText(code: string): FailureText {
+  return isFailureCode(code) ? failureTexts[code] : failureTexts.INTERNAL;
+}
+
+export function isFailureCode(code: string): code is FailureCode {
+  return Object.hasOwn(failureTexts, code);
+}
