@@ -7,8 +7,10 @@ export type DiskErrorCode =
   | 'DISK_FULL'
   | 'DISK_BUSY'
   | 'DISK_READ_ONLY'
+  | 'DISK_WRONG_KIND'
   | 'TABLE_DAMAGED'
-  | 'TABLE_TOO_LARGE';
+  | 'TABLE_TOO_LARGE'
+  | 'TABLE_DOES_NOT_FIT';
 
 /** The only error this package throws. `retry` says whether the same call can succeed later without a person acting. */
 export class DiskError extends Error {

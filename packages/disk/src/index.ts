@@ -1,8 +1,12 @@
 export { type BlockDevice, type Extent, readBytes, type WritableBlockDevice } from './blockDevice.ts';
 export { DiskError, type DiskErrorCode } from './errors.ts';
 export { intersectExtents, mergeExtents, subtractExtents, sumBytes } from './extents.ts';
-export { openFileDevice } from './fileDevice.ts';
+export { openFileDevice } from './file/openFileDevice.ts';
+export { openWritableFileDevice } from './file/openWritableFileDevice.ts';
 export { memoryDevice } from './memoryDevice.ts';
+export { overlayDevice } from './overlayDevice.ts';
 export { sliceDevice } from './sliceDevice.ts';
+export { encodePartitionTable } from './table/encodePartitionTable.ts';
+export { layoutFingerprint } from './table/layoutFingerprint.ts';
 export type { GptTable, MbrTable, Partition, PartitionRole, PartitionTable } from './table/partitionTable.ts';
 export { readPartitionTable } from './table/readPartitionTable.ts';

@@ -90,12 +90,18 @@ function toTable(device: BlockDevice, mbr: MbrSector, copies: FoundCopies): Foun
       bootCodeHex: mbr.bootCodeHex,
       entryCount: used.entryCount,
       entryBytes: used.entryBytes,
+      entriesOffsetBytes: primaryEntriesOffset(used, sectorBytes),
       firstUsableBytes: used.firstUsableLba * sectorBytes,
       lastUsableEndBytes: (used.lastUsableLba + 1) * sectorBytes,
       mbrSignature: mbr.signature,
       hybridSlotsHex: hybrid ? mbr.slotsHex : '',
     },
   };
+}
+
+/** The backup does not know where the primary's entries were: behind the header, where the standard puts them. */
+function primaryEntriesOffset(used: GptCopy, sectorBytes: number): number {
+  return used.lba === 1 ? used.entriesOffsetBytes : 2 * sectorBytes;
 }
 
 function warnOfCopies(device: BlockDevice, copies: FoundCopies, warnings: string[]): void {

@@ -15,6 +15,7 @@ export interface GptCopy {
   readonly firstUsableLba: number;
   readonly lastUsableLba: number;
   readonly diskId: string;
+  readonly entriesOffsetBytes: number;
   readonly entryCount: number;
   readonly entryBytes: number;
   readonly entries: Buffer;
@@ -75,6 +76,7 @@ export async function readGptCopy(device: BlockDevice, sectorBytes: number, lba:
     firstUsableLba: Number(first),
     lastUsableLba: Number(last),
     diskId: decodeGuid(sector, 56),
+    entriesOffsetBytes: entriesExtent.offsetBytes,
     entryCount,
     entryBytes,
     entries,

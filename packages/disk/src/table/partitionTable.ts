@@ -55,12 +55,17 @@ export interface GptTable extends TableBase {
   readonly kind: 'gpt';
   readonly entryCount: number;
   readonly entryBytes: number;
+  /** Where the primary entries lie: behind the header, except where a board's boot loader sits there. */
+  readonly entriesOffsetBytes: number;
   /** Partitions may lie in `firstUsableBytes <= x < lastUsableEndBytes`. */
   readonly firstUsableBytes: number;
   readonly lastUsableEndBytes: number;
   /** Disk signature in the protective MBR, 8 hex digits, usually zero. */
   readonly mbrSignature: string;
-  /** The four MBR slots (16 bytes each, 128 hex digits together) of a hybrid table; empty when the MBR is merely protective. */
+  /**
+   * The four MBR slots (16 bytes each, 128 hex digits together) of a hybrid table; empty when the MBR is merely protective.
+   * They repeat places of partitions: who moves one must empty this.
+   */
   readonly hybridSlotsHex: string;
 }
 
