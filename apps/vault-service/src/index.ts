@@ -1,0 +1,1 @@
+export { createVaultService, type ServiceOptions } from './service.ts';

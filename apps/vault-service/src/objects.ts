@@ -1,0 +1,146 @@
+/** The object verbs of one vault over HTTP. Authority is decided in permissions.ts; bytes go to the vault's own directory store. */
+import { createHash } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { VaultToken } from '@diskfleet/protocol';
+import type { Store } from '@diskfleet/vault';
+import { ServiceError } from './errors.ts';
+import { inFlightLimit } from './inFlight.ts';
+import { isObjectName, isPrefix, mayAccess, mayProbe } from './permissions.ts';
+import { sendJson } from './respond.ts';
+
+const MAX_OBJECT_BYTES = 64 << 20;
+const LIST_PAGE = 1000;
+const withinMemory = inFlightLimit(160 << 20);
+
+export interface ObjectRequest {
+  readonly token: VaultToken;
+  readonly store: Store;
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+}
+
+export async function handleObject(context: ObjectRequest, name: string): Promise<void> {
+  if (!isObjectName(name)) throw new ServiceError(400, 'INVALID_INPUT', 'not an object name');
+  switch (context.request.method) {
+    case 'PUT':
+      return putObject(context, name);
+    case 'GET':
+      return getObject(context, name);
+    case 'HEAD':
+      return headObject(context, name);
+    case 'DELETE':
+      return removeObject(context, name);
+    default:
+      throw new ServiceError(405, 'INVALID_INPUT', 'no such verb');
+  }
+}
+
+async function putObject({ token, store, request, response }: ObjectRequest, name: string): Promise<void> {
+  allow(mayAccess(token, 'put', name));
+  const length = Number(request.headers['content-length'] ?? Number.NaN);
+  if (!Number.isSafeInteger(length) || length < 0) throw new ServiceError(411, 'INVALID_INPUT', 'a content length is needed');
+  if (length > MAX_OBJECT_BYTES) throw new ServiceError(413, 'INVALID_INPUT', 'an object has at most 64 MiB');
+  const outcome = await withinMemory(length, async () => {
+    const bytes = await readBody(request, length);
+    checkContent(name, bytes, request.headers['x-content-sha256']);
+    return store.put(name, bytes);
+  });
+  sendJson(response, outcome === 'stored' ? 201 : 200, { outcome });
+}
+
+/** Packs and index segments are named by their content, so a corrupted or forged upload can never take their place. */
+function checkContent(name: string, bytes: Buffer, claimed: string | string[] | undefined): void {
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  if (typeof claimed === 'string' && claimed !== sha256)
+    throw new ServiceError(422, 'VAULT_REFUSED', 'the body does not match its hash');
+  if (/^(packs|index)\//.test(name) && name.slice(name.lastIndexOf('/') + 1) !== sha256) {
+    throw new ServiceError(422, 'VAULT_REFUSED', 'the name does not match the content');
+  }
+}
+
+async function readBody(request: IncomingMessage, length: number): Promise<Buffer> {
+  const bytes = Buffer.allocUnsafe(length);
+  let done = 0;
+  for await (const piece of request) {
+    if (!(piece instanceof Uint8Array) || done + piece.length > length)
+      throw new ServiceError(400, 'INVALID_INPUT', 'the body is longer than announced');
+    bytes.set(piece, done);
+    done += piece.length;
+  }
+  if (done !== length) throw new ServiceError(400, 'INVALID_INPUT', 'the body ended early');
+  return bytes;
+}
+
+async function getObject({ token, store, request, response }: ObjectRequest, name: string): Promise<void> {
+  allow(mayAccess(token, 'get', name));
+  const found = await store.head(name);
+  if (!found) throw new ServiceError(404, 'VAULT_OBJECT_MISSING', `${name} is not in the vault`);
+  const range = parseRange(request.headers.range, found.sizeBytes);
+  const lengthBytes = range ? range.lengthBytes : found.sizeBytes;
+  await withinMemory(lengthBytes, async () => {
+    const bytes = range ? await store.get(name, range) : await store.get(name);
+    response.writeHead(range ? 206 : 200, {
+      'content-type': 'application/octet-stream',
+      'content-length': bytes.length,
+      ...(range
+        ? { 'content-range': `bytes ${range.offsetBytes}-${range.offsetBytes + lengthBytes - 1}/${found.sizeBytes}` }
+        : {}),
+    });
+    await new Promise<void>((done) => {
+      response.once('close', done);
+      response.end(bytes, done);
+    });
+  });
+}
+
+function parseRange(header: string | undefined, sizeBytes: number) {
+  if (header === undefined) return null;
+  const parts = /^bytes=(\d{1,16})-(\d{1,16})?$/.exec(header);
+  const from = Number(parts?.[1] ?? Number.NaN);
+  const to = parts?.[2] === undefined ? sizeBytes - 1 : Math.min(Number(parts[2]), sizeBytes - 1);
+  if (!Number.isSafeInteger(from) || from > to) throw new ServiceError(416, 'INVALID_INPUT', 'the range lies outside the object');
+  return { offsetBytes: from, lengthBytes: to - from + 1 };
+}
+
+async function headObject({ token, store, response }: ObjectRequest, name: string): Promise<void> {
+  allow(mayProbe(token, name));
+  const found = await store.head(name);
+  response.writeHead(found ? 200 : 404, found ? { 'content-length': found.sizeBytes } : {});
+  response.end();
+}
+
+async function removeObject({ token, store, response }: ObjectRequest, name: string): Promise<void> {
+  allow(mayAccess(token, 'remove', name));
+  await store.remove(name);
+  response.writeHead(204);
+  response.end();
+}
+
+/** One page of names below a prefix, in order, after `after`. */
+export async function listObjects({ token, store, response }: ObjectRequest, query: URLSearchParams): Promise<void> {
+  const prefix = query.get('prefix') ?? '';
+  const after = query.get('after') ?? '';
+  if (!isPrefix(prefix)) throw new ServiceError(400, 'INVALID_INPUT', 'not a prefix');
+  allow(mayAccess(token, 'list', prefix));
+  const all = [];
+  for await (const object of store.list(prefix)) if (object.name > after) all.push(object);
+  all.sort((a, b) => (a.name < b.name ? -1 : 1));
+  const objects = all.slice(0, LIST_PAGE);
+  const last = objects[objects.length - 1];
+  sendJson(response, 200, { objects, next: all.length > LIST_PAGE && last ? last.name : null });
+}
+
+/** What the vault holds and how much room its filesystem has. */
+export async function usageOf(store: Store): Promise<{ storedBytes: number; objects: number }> {
+  let storedBytes = 0;
+  let objects = 0;
+  for await (const object of store.list('')) {
+    storedBytes += object.sizeBytes;
+    objects += 1;
+  }
+  return { storedBytes, objects };
+}
+
+function allow(allowed: boolean): void {
+  if (!allowed) throw new ServiceError(403, 'VAULT_REFUSED', 'the token does not allow this');
+}

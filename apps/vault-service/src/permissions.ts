@@ -1,0 +1,40 @@
+import type { VaultToken } from '@diskfleet/protocol';
+
+export type ObjectVerb = 'put' | 'get' | 'list' | 'remove';
+
+const writable = /^(packs|index|sessions)\//;
+const listedByWriters = /^(index|gc|sessions)\//;
+
+/**
+ * What a capability token may do to one object name (or, for `list`, to one prefix) of its vault. Pure: the whole policy of the
+ * service in one place.
+ * A writer can add and find its way (index, its own points' manifests, whose content is sealed), but cannot read packs of
+ * anybody, add points in another machine's name, or remove anything. Only the server's own admin token removes.
+ */
+export function mayAccess(token: VaultToken, verb: ObjectVerb, name: string): boolean {
+  if (token.verbs.includes('admin')) return true;
+  if (verb === 'remove') return false;
+  if (token.verbs.includes('read') && verb !== 'put') return true;
+  if (!token.verbs.includes('write') || token.machineId === null) return false;
+  const ownPoints = name.startsWith(`points/${token.machineId}/`);
+  if (verb === 'put') return writable.test(name) || ownPoints;
+  return name === 'config' || listedByWriters.test(name) || ownPoints;
+}
+
+/** A writer may ask whether a pack exists (its own retry), though not read it. */
+export function mayProbe(token: VaultToken, name: string): boolean {
+  return mayAccess(token, 'get', name) || (token.verbs.includes('write') && name.startsWith('packs/'));
+}
+
+const segment = /^[A-Za-z0-9][A-Za-z0-9._@=+-]{0,199}$/;
+
+/** Object names are relative, at most 8 segments, and can never climb out of the vault's folder. */
+export function isObjectName(name: string): boolean {
+  const parts = name.split('/');
+  return name.length <= 600 && parts.length <= 8 && parts.every((part) => segment.test(part) && !part.includes('..'));
+}
+
+/** A list prefix is an object name that may end in `/` or be empty. */
+export function isPrefix(prefix: string): boolean {
+  return prefix === '' || isObjectName(prefix.endsWith('/') ? prefix.slice(0, -1) : prefix);
+}
