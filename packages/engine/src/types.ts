@@ -1,5 +1,6 @@
 /** The shapes of the five products: back up, restore, clone, explore, verify. The engine knows no JSON, socket, SQL or operating system. */
 import type { BlockDevice, Extent, WritableBlockDevice } from '@diskfleet/disk';
+import type { DirectoryEntry, FileReader } from '@diskfleet/filesystem';
 import type { BackupMethod, PointHeader, PointKind, SavedDiskInfo, Vault } from '@diskfleet/vault';
 
 /** Reported at most a few times a second; monotonic within a phase. */
@@ -51,6 +52,7 @@ export interface BackupRequest {
 
 export interface BackupResult {
   readonly point: PointHeader;
+  /** `full` when an incremental or differential was asked for and there was nothing to build on. */
   readonly method: BackupMethod;
   readonly sourceBytes: number;
   readonly usedBytes: number;
@@ -102,6 +104,19 @@ export interface UsedDisk {
   readonly usedBytes: number;
 }
 
+/** Which saved disk goes where. */
+export interface RestoreRequest {
+  readonly pointId: string;
+  /** Position in the point's list of disks. */
+  readonly diskIndex: number;
+  readonly target: {
+    /** A disk, or a regular file; a file that does not exist is created with the size of the saved disk. */
+    readonly path: string;
+    readonly name: string;
+    readonly serial: string;
+  };
+}
+
 export type PartitionAction = 'create' | 'overwrite' | 'keep' | 'drop';
 
 /** What `restore` will do, decided before any byte is written. `planHash` commits to everything in it but `reasons` texts. */
@@ -149,12 +164,64 @@ export interface RestoreTarget {
   readonly create: boolean;
 }
 
+/** A plan a person agreed to. */
+export interface ConfirmedRestore {
+  readonly plan: RestorePlan;
+  /** What the person confirmed: must equal `plan.planHash`, and so must the plan made anew from the real disk. */
+  readonly confirmedHash: string;
+  /** What is read back and compared after writing; default `sample` (tables, borders of partitions and 1 % of the rest). */
+  readonly compare?: 'sample' | 'all';
+  readonly guards: RestoreGuards;
+}
+
+/** What only the platform knows about a target. Asked right before the first write. */
+export interface RestoreGuards {
+  /** Why this target must not be written, or null. */
+  readonly whyForbidden: (path: string) => Promise<{
+    readonly code: 'TARGET_IN_USE' | 'TARGET_IS_SYSTEM_DISK' | 'TARGET_IS_SOURCE';
+    readonly text: string;
+  } | null>;
+}
+
 export interface RestoreResult {
   readonly writtenBytes: number;
   readonly skippedBytes: number;
   readonly comparedBytes: number;
   readonly seconds: number;
   readonly warnings: readonly string[];
+}
+
+/** One entry of a disk: a partition (its number is the name), a folder, a file. */
+export interface ExploreEntry {
+  readonly name: string;
+  readonly type: DirectoryEntry['type'];
+  readonly sizeBytes: number;
+  readonly modifiedAtMs: number | null;
+  readonly mode: number | null;
+  /** Set for symlinks, which are shown and never followed. */
+  readonly linkTarget: string | null;
+  /** Set for the top folders of a disk with a partition table. `filesystem` null: its files cannot be listed. */
+  readonly partition: LayoutPartition | null;
+}
+
+/** The content of one file: random access, and from any point to the end. */
+export interface ExploreFile extends FileReader {
+  readonly entry: ExploreEntry;
+  /** Chunks of up to 1 MiB, in order; the half-open range defaults to the whole file. */
+  stream(range?: { readonly fromByte: number; readonly toByte: number }): AsyncIterable<Uint8Array>;
+}
+
+/**
+ * Files of a disk, live or saved, with no mount. Paths begin with the partition number: `/2/usr/share`; on a disk that is one
+ * filesystem without a table, with the filesystem itself: `/usr/share` (`/0/usr/share` means the same).
+ */
+export interface Explorer {
+  readonly layout: DiskLayout;
+  /** @throws EngineError `PATH_NOT_FOUND`, `PARTITION_NOT_FOUND`, `FILESYSTEM_UNKNOWN`; FilesystemError `FS_NOT_A_DIRECTORY`. */
+  list(path: string): AsyncIterable<ExploreEntry>;
+  stat(path: string): Promise<ExploreEntry>;
+  /** @throws as `list`; FilesystemError `FS_NOT_A_FILE`, `FS_ENCRYPTED_FILE`. */
+  open(path: string): Promise<ExploreFile>;
 }
 
 export type { BlockDevice, PointHeader, SavedDiskInfo, Vault, WritableBlockDevice };

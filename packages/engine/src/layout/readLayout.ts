@@ -1,0 +1,41 @@
+import { type BlockDevice, layoutFingerprint } from '@diskfleet/disk';
+import type { Filesystem } from '@diskfleet/filesystem';
+import type { DiskLayout, LayoutFilesystem } from '../types.ts';
+import { type DiskVolumes, readVolumes } from './readVolumes.ts';
+
+/**
+ * What inventory and planning need to know of a disk, live or saved. Reads the table and a few blocks of each volume.
+ * @throws DiskError when the disk itself cannot be read; damaged tables and filesystems become `warnings`.
+ */
+export async function readLayout(device: BlockDevice): Promise<DiskLayout> {
+  return layoutOf(device, await readVolumes(device));
+}
+
+/** The layout of a disk whose volumes are open already. */
+export async function layoutOf(device: BlockDevice, found: DiskVolumes): Promise<DiskLayout> {
+  return {
+    sizeBytes: device.sizeBytes,
+    sectorBytes: found.table?.sectorBytes ?? device.sectorBytes,
+    table: found.table?.kind ?? null,
+    tableId: found.table?.diskId ?? null,
+    partitions: found.volumes.map(({ partition, filesystem }) => ({
+      number: partition.number,
+      startBytes: partition.startBytes,
+      sizeBytes: partition.sizeBytes,
+      type: partition.type,
+      typeName: partition.typeName,
+      id: partition.id,
+      name: partition.name,
+      filesystem: describe(filesystem),
+    })),
+    filesystem: describe(found.filesystem),
+    fingerprint: await layoutFingerprint(device),
+    warnings: found.warnings,
+  };
+}
+
+function describe(filesystem: Filesystem | null): LayoutFilesystem | null {
+  if (filesystem === null) return null;
+  const { kind, label, uuid, totalBytes, usedBytes, clean } = filesystem.info;
+  return { kind, label, uuid, totalBytes, usedBytes, clean };
+}

@@ -1,0 +1,86 @@
+/**
+ * Which bytes of a disk are worth keeping. Everything the partition table area, the boot code and the gaps between partitions
+ * hold; of each partition the used blocks of its filesystem and whatever lies behind the filesystem; all of what we cannot read.
+ * Ranges taken whole may well be zero: that is found when they are read, and zeros are never stored.
+ *
+ * Left out on purpose: a large unpartitioned tail of the disk (old data of no partition), except its last MiB, where backup
+ * tables and RAID or dynamic-disk databases live. `sectorBySector` keeps it.
+ */
+import { type BlockDevice, type Extent, mergeExtents, subtractExtents, sumBytes } from '@diskfleet/disk';
+import type { Filesystem } from '@diskfleet/filesystem';
+import type { UsedDisk } from '../types.ts';
+import { layoutOf } from './readLayout.ts';
+import { type DiskVolumes, readVolumes, reasonOf } from './readVolumes.ts';
+
+const MIB = 1024 * 1024;
+/** An unpartitioned tail up to this size is taken whole. */
+const SMALL_TAIL_BYTES = 16 * MIB;
+
+/**
+ * @param options.sectorBySector keep every byte, used or not
+ * @throws DiskError when the disk cannot be read; what a filesystem reader cannot vouch for is taken whole and named in
+ *   `layout.warnings`.
+ */
+export async function readUsedDisk(device: BlockDevice, options: { sectorBySector?: boolean } = {}): Promise<UsedDisk> {
+  const found = await readVolumes(device);
+  const warnings = [...found.warnings];
+  const all = [{ offsetBytes: 0, lengthBytes: device.sizeBytes }];
+  const usedExtents = mergeExtents(options.sectorBySector === true ? all : await usedRanges(device, found, warnings));
+  const layout = { ...(await layoutOf(device, found)), warnings };
+  return { layout, usedExtents, usedBytes: sumBytes(usedExtents) };
+}
+
+async function usedRanges(device: BlockDevice, found: DiskVolumes, warnings: string[]): Promise<Extent[]> {
+  if (found.table === null) {
+    return usedOfVolume(found.filesystem, { what: 'the disk', startBytes: 0, sizeBytes: device.sizeBytes, warnings });
+  }
+  const ranges: Extent[] = [];
+  const partitioned: Extent[] = [];
+  for (const { partition, filesystem } of found.volumes) {
+    if (partition.role === 'extended' || partition.sizeBytes === 0) continue;
+    const { startBytes, sizeBytes } = partition;
+    partitioned.push({ offsetBytes: startBytes, lengthBytes: sizeBytes });
+    const what = `partition ${partition.number}`;
+    ranges.push(...(await usedOfVolume(filesystem, { what, startBytes, sizeBytes, warnings })));
+  }
+  ranges.push(...usedOfGaps(device.sizeBytes, partitioned));
+  return ranges;
+}
+
+interface VolumePlace {
+  readonly what: string;
+  readonly startBytes: number;
+  readonly sizeBytes: number;
+  readonly warnings: string[];
+}
+
+async function usedOfVolume(filesystem: Filesystem | null, place: VolumePlace): Promise<Extent[]> {
+  const { what, startBytes, sizeBytes, warnings } = place;
+  const whole = [{ offsetBytes: startBytes, lengthBytes: sizeBytes }];
+  if (filesystem === null) return whole;
+  try {
+    const map = await filesystem.usedMap();
+    for (const warning of map.warnings) warnings.push(`${what}: ${warning}`);
+    const { totalBytes } = filesystem.info;
+    if (totalBytes > sizeBytes) {
+      warnings.push(
+        `${what}: its filesystem claims ${totalBytes} bytes, more than the ${sizeBytes} there are; all of it is taken`,
+      );
+      return whole;
+    }
+    const used = map.extents.map((extent) => ({ ...extent, offsetBytes: startBytes + extent.offsetBytes }));
+    return [...used, { offsetBytes: startBytes + totalBytes, lengthBytes: sizeBytes - totalBytes }];
+  } catch (error) {
+    warnings.push(`${what}: its map of used blocks cannot be read, so all of it is taken: ${reasonOf(error)}`);
+    return whole;
+  }
+}
+
+function usedOfGaps(diskBytes: number, partitioned: readonly Extent[]): Extent[] {
+  const gaps = subtractExtents([{ offsetBytes: 0, lengthBytes: diskBytes }], partitioned);
+  const tail = gaps.at(-1);
+  if (tail === undefined || tail.offsetBytes + tail.lengthBytes < diskBytes || tail.lengthBytes <= SMALL_TAIL_BYTES) return gaps;
+  // A disk with a table and no partition is all tail: its first MiB holds the table.
+  const head = { offsetBytes: tail.offsetBytes, lengthBytes: MIB };
+  return [...gaps.slice(0, -1), head, { offsetBytes: diskBytes - MIB, lengthBytes: MIB }];
+}
