@@ -49,6 +49,11 @@ export const failureTexts = {
     data: targetUntouched,
     todo: 'Unmount its volumes or stop what holds it, then try again.',
   },
+  DISK_WRONG_KIND: {
+    what: 'This is neither a disk nor a regular file.',
+    data: noHarm,
+    todo: 'Name a disk such as /dev/sda, or a disk file; `diskfleet disks` lists what this PC has.',
+  },
   DISK_READ_ONLY: {
     what: 'The disk is write-protected.',
     data: targetUntouched,
@@ -60,6 +65,11 @@ export const failureTexts = {
     todo: 'Repair the table (for example with sgdisk), or back up sector by sector.',
   },
   TABLE_TOO_LARGE: { what: 'The partition table does not fit the disk.', data: targetUntouched, todo: 'Choose a larger target.' },
+  TABLE_DOES_NOT_FIT: {
+    what: 'The partition table does not fit the target.',
+    data: targetUntouched,
+    todo: 'Choose a larger target or one with the same sector size.',
+  },
   // filesystems
   FS_DAMAGED: {
     what: 'A filesystem structure is damaged.',
@@ -269,6 +279,26 @@ export const failureTexts = {
     what: 'The agent was restarted in the middle of the job.',
     data: 'Earlier restore points are intact; an interrupted restore leaves its target without a valid partition table.',
     todo: 'Start the job again: what was stored is reused.',
+  },
+  NOT_ENROLLED: {
+    what: 'This PC is not enrolled with a server.',
+    data: noHarm,
+    todo: 'Make a token in the console under Machines → Add machine, then run `diskfleet enrol <server> <token>`.',
+  },
+  PLATFORM_UNSUPPORTED: {
+    what: 'This operating system is not supported yet.',
+    data: noHarm,
+    todo: 'Run this on Linux; files used as disks can be copied there.',
+  },
+  POINT_AMBIGUOUS: {
+    what: 'More than one restore point matches.',
+    data: noHarm,
+    todo: 'Give more characters of the id; `diskfleet points` lists them.',
+  },
+  DESTINATION_UNSAFE: {
+    what: 'The destination folder cannot be used safely.',
+    data: targetUntouched,
+    todo: 'Choose a folder whose path holds no links and that this user may write.',
   },
   AGENT_BUSY: { what: 'The agent is working on another job for this disk.', data: noHarm, todo: 'Wait for it to end.' },
   SERVER_BUSY: { what: 'The server is busy.', data: noHarm, todo: 'The agent tries again by itself.' },
