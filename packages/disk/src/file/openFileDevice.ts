@@ -3,7 +3,7 @@ import { type FileHandle, open, stat } from 'node:fs/promises';
 import type { BlockDevice } from '../blockDevice.ts';
 import { DiskError } from '../errors.ts';
 import { checkRange } from '../range.ts';
-import { findGeometry, type Geometry } from './geometry.ts';
+import { findGeometry, type Geometry, kindOf } from './geometry.ts';
 import { openFailed, readFailed } from './systemErrors.ts';
 
 /**
@@ -23,11 +23,10 @@ export async function openChecked(path: string, flags: number): Promise<{ handle
   let handle: FileHandle | undefined;
   try {
     const found = await stat(path);
-    await findGeometry(path, found);
     // O_EXCL without O_CREAT: the kernel refuses a block device that is mounted or held by another driver.
-    const exclusive = found.isBlockDevice() && (flags & constants.O_RDWR) !== 0 ? constants.O_EXCL : 0;
+    const exclusive = kindOf(path, found) === 'block' && (flags & constants.O_RDWR) !== 0 ? constants.O_EXCL : 0;
     handle = await open(path, flags | exclusive);
-    return { handle, geometry: await findGeometry(path, await handle.stat()) };
+    return { handle, geometry: await findGeometry(path, handle) };
   } catch (cause) {
     await handle?.close();
     throw cause instanceof DiskError ? cause : openFailed(path, cause);

@@ -4,9 +4,9 @@ import type { WritableBlockDevice } from '../blockDevice.ts';
 import { DiskError } from '../errors.ts';
 import { checkRange } from '../range.ts';
 import type { Geometry } from './geometry.ts';
+import { libc } from './libc.ts';
 import { type OpenFile, openChecked, readSide } from './openFileDevice.ts';
 import { openFailed, writeFailed } from './systemErrors.ts';
-import { zeroCalls } from './zeroRange.ts';
 
 const ZEROS = Buffer.alloc(1 << 20);
 
@@ -79,7 +79,8 @@ function writeSide(file: OpenFile, kind: Geometry['kind']): WritableBlockDevice 
       const innerStart = Math.ceil(offsetBytes / unitBytes) * unitBytes;
       const innerEnd = Math.floor(endBytes / unitBytes) * unitBytes;
       if (innerEnd <= innerStart) return writeZeros(offsetBytes, endBytes);
-      const call = (await zeroCalls())[kind];
+      const { zeroFile, zeroBlock } = await libc();
+      const call = kind === 'block' ? zeroBlock : zeroFile;
       await writeZeros(offsetBytes, innerStart);
       if (!(await call(handle.fd, innerStart, innerEnd - innerStart))) await writeZeros(innerStart, innerEnd);
       await writeZeros(innerEnd, endBytes);

@@ -1,6 +1,7 @@
 import { type BlockDevice, readBytes } from '../blockDevice.ts';
 import { readGpt } from '../gpt/readGpt.ts';
 import { decodeMbrSector, MBR_BYTES } from '../mbr/mbrSector.ts';
+import { findMbrSectorBytes } from '../mbr/mbrSectorSize.ts';
 import { readMbr } from '../mbr/readMbr.ts';
 import type { FoundTable } from './foundTable.ts';
 import type { PartitionTable } from './partitionTable.ts';
@@ -19,5 +20,5 @@ export async function readPartitionTable(device: BlockDevice): Promise<Partition
 export async function findTable(device: BlockDevice): Promise<FoundTable | null> {
   if (device.sizeBytes < MBR_BYTES) return null;
   const mbr = decodeMbrSector(await readBytes(device, 0, MBR_BYTES));
-  return (await readGpt(device, mbr)) ?? (await readMbr(device, mbr, device.sectorBytes));
+  return (await readGpt(device, mbr)) ?? (await readMbr(device, mbr, await findMbrSectorBytes(device, mbr)));
 }

@@ -1,0 +1,19 @@
+import { execFileSync } from 'node:child_process';
+
+export interface LoopDevice {
+  readonly path: string;
+  detach(): void;
+}
+
+/** Attaches `filePath` as a loop device. Call `detach` in a `finally` or `afterAll`. */
+export function loopDevice(filePath: string, options: { sectorBytes?: number; readOnly?: boolean } = {}): LoopDevice {
+  const flags = [
+    '--find',
+    '--show',
+    '--sector-size',
+    String(options.sectorBytes ?? 512),
+    ...(options.readOnly ? ['--read-only'] : []),
+  ];
+  const path = execFileSync('losetup', [...flags, filePath], { encoding: 'utf8' }).trim();
+  return { path, detach: () => void execFileSync('losetup', ['--detach', path]) };
+}
