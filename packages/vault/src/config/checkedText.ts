@@ -1,0 +1,23 @@
+/** [F2] Small text objects (config, keys, sessions): one line of JSON, one line with the SHA-256 of the first, nothing else. */
+import { VaultError } from '../errors.ts';
+import { sha256 } from '../keys/derive.ts';
+
+export function sealText(value: unknown): Buffer {
+  const line = `${JSON.stringify(value)}\n`;
+  return Buffer.from(`${line}${sha256(line).toString('hex')}\n`);
+}
+
+/** The JSON value, unchecked but for its hash. @throws VaultError `VAULT_DAMAGED`. */
+export function openText(bytes: Uint8Array, name: string): unknown {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  const end = text.indexOf(10) + 1;
+  const line = text.subarray(0, end);
+  if (end === 0 || !text.subarray(end).equals(Buffer.from(`${sha256(line).toString('hex')}\n`))) {
+    throw new VaultError('VAULT_DAMAGED', `${name} is damaged: its checksum does not match`);
+  }
+  try {
+    return JSON.parse(line.toString('utf8'));
+  } catch (cause) {
+    throw new VaultError('VAULT_DAMAGED', `${name} is damaged: it is not JSON`, { cause });
+  }
+}

@@ -1,0 +1,142 @@
+/** A disk inside a point: random access through its map. */
+import { DiskError } from '@diskfleet/disk';
+import { VaultError } from '../errors.ts';
+import type { MapEntry, SavedDisk, SavedDiskInfo } from '../types.ts';
+import { decodeLeaf, decodePage, decodeRoot, type LeafEntry, leavesPerPage, regionBytes } from './mapNodes.ts';
+
+const keptLeaves = 64;
+const keptPages = 16;
+
+export type ReadNode = (id: Uint8Array) => Promise<Buffer>;
+
+/** @throws VaultError `POINT_DAMAGED`, `CHUNK_DAMAGED`, `CHUNK_MISSING`, `VAULT_KEY_NEEDED`. */
+export async function openSavedDisk(info: SavedDiskInfo, readChunk: ReadNode): Promise<SavedDisk> {
+  const map = await openMap(info, readChunk);
+  return {
+    info,
+    sizeBytes: info.sizeBytes,
+    sectorBytes: info.sectorBytes,
+    async read(offsetBytes, target) {
+      const end = offsetBytes + target.length;
+      if (!Number.isSafeInteger(offsetBytes) || offsetBytes < 0 || end > info.sizeBytes) {
+        throw new DiskError(
+          'DISK_OUT_OF_RANGE',
+          `bytes ${offsetBytes}+${target.length} lie outside a disk of ${info.sizeBytes} bytes`,
+        );
+      }
+      target.fill(0);
+      for (let from = offsetBytes; from < end; from = (Math.floor(from / regionBytes) + 1) * regionBytes) {
+        const region = Math.floor(from / regionBytes);
+        const base = region * regionBytes;
+        const leaf = await map.leaf(region);
+        for (let at = firstEndingAfter(leaf, from - base); at < leaf.length; at += 1) {
+          const entry = leaf[at];
+          if (entry === undefined || base + entry.at >= end) break;
+          if (entry.chunk !== null) await copyEntry({ entry, base, offsetBytes, target }, readChunk);
+        }
+      }
+    },
+    mapEntries: () => streamEntries(map),
+    async close() {},
+  };
+}
+
+async function copyEntry(
+  part: { entry: LeafEntry; base: number; offsetBytes: number; target: Uint8Array },
+  readChunk: ReadNode,
+): Promise<void> {
+  const { entry, base, offsetBytes, target } = part;
+  if (entry.chunk === null) return;
+  const chunk = await readChunk(entry.chunk);
+  if (entry.chunkOffset + entry.length > chunk.length) {
+    throw new VaultError('POINT_DAMAGED', `the map wants more of chunk ${entry.chunk.toString('hex')} than it has`);
+  }
+  const from = Math.max(offsetBytes, base + entry.at);
+  const to = Math.min(offsetBytes + target.length, base + entry.at + entry.length);
+  const skip = entry.chunkOffset + (from - base - entry.at);
+  target.set(chunk.subarray(skip, skip + (to - from)), from - offsetBytes);
+}
+
+/** Index of the first entry that ends after `at`, by bisection. */
+function firstEndingAfter(leaf: readonly LeafEntry[], at: number): number {
+  let low = 0;
+  let high = leaf.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const entry = leaf[middle];
+    if (entry !== undefined && entry.at + entry.length <= at) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** The regions of a disk that have a leaf, and their leaves. */
+export interface DiskMap {
+  readonly pages: readonly number[];
+  /** Region numbers with a leaf, in order, and the leaves' ids. */
+  pageLeaves(page: number): Promise<readonly { region: number; id: Buffer }[]>;
+  leaf(region: number): Promise<readonly LeafEntry[]>;
+}
+
+export async function openMap(info: SavedDiskInfo, readNode: ReadNode): Promise<DiskMap> {
+  const root = decodeRoot(await readNode(Buffer.from(info.mapRootId, 'hex')), `the map of ${info.name}`);
+  if (root.deviceSizeBytes !== info.sizeBytes) {
+    throw new VaultError('POINT_DAMAGED', `the map of ${info.name} is for a disk of another size`);
+  }
+  const pageIds = new Map(root.pages.map(({ index, id }) => [index, id]));
+  const pages = new Map<number, Promise<readonly { region: number; id: Buffer }[]>>();
+  const leaves = new Map<number, Promise<readonly LeafEntry[]>>();
+  const loadPage = async (page: number) => {
+    const id = pageIds.get(page);
+    if (id === undefined) return [];
+    const children = decodePage(await readNode(id), `map page ${page} of ${info.name}`);
+    return children.map((child) => ({ region: page * leavesPerPage + child.index, id: child.id }));
+  };
+  const pageLeaves = (page: number) => remember(pages, page, keptPages, () => loadPage(page));
+  const loadLeaf = async (region: number): Promise<readonly LeafEntry[]> => {
+    const found = (await pageLeaves(Math.floor(region / leavesPerPage))).find((leaf) => leaf.region === region);
+    if (found === undefined) return [];
+    const entries = decodeLeaf(await readNode(found.id), `map region ${region} of ${info.name}`);
+    const last = entries.at(-1);
+    if (last !== undefined && region * regionBytes + last.at + last.length > info.sizeBytes) {
+      throw new VaultError('POINT_DAMAGED', `map region ${region} of ${info.name} leaves the disk`);
+    }
+    return entries;
+  };
+  return {
+    pages: root.pages.map(({ index }) => index),
+    pageLeaves,
+    leaf: (region) => remember(leaves, region, keptLeaves, () => loadLeaf(region)),
+  };
+}
+
+/** A small cache of promises, oldest out first; a failure is not kept. */
+function remember<T>(kept: Map<number, Promise<T>>, key: number, limit: number, load: () => Promise<T>): Promise<T> {
+  const found = kept.get(key);
+  if (found !== undefined) {
+    kept.delete(key);
+    kept.set(key, found);
+    return found;
+  }
+  const made = load();
+  made.catch(() => kept.delete(key));
+  kept.set(key, made);
+  const oldest = kept.keys().next();
+  if (kept.size > limit && !oldest.done) kept.delete(oldest.value);
+  return made;
+}
+
+async function* streamEntries(map: DiskMap): AsyncIterable<MapEntry> {
+  for (const page of map.pages) {
+    for (const { region } of await map.pageLeaves(page)) {
+      const base = region * regionBytes;
+      for (const entry of await map.leaf(region)) yield toMapEntry(entry, base);
+    }
+  }
+}
+
+export function toMapEntry(entry: LeafEntry, base: number): MapEntry {
+  const place = { offsetBytes: base + entry.at, lengthBytes: entry.length };
+  if (entry.chunk === null) return { kind: 'zero', ...place };
+  return { kind: 'data', ...place, chunkId: entry.chunk, chunkOffsetBytes: entry.chunkOffset };
+}

@@ -1,0 +1,129 @@
+/** One run that makes one point. Durability order: data packs, metadata packs, index segment, manifest. */
+import { randomBytes } from 'node:crypto';
+import { VaultError } from '../errors.ts';
+import type { ChunkType } from '../index/entry.ts';
+import { encodeSegments } from '../index/segment.ts';
+import { writeMap } from '../map/writeMap.ts';
+import { PackingWriter } from '../pack/chunkWriter.ts';
+import type {
+  BeginPoint,
+  ChunkWriterSeed,
+  MapEntry,
+  PointHeader,
+  PointWriter,
+  SavedDiskInfo,
+  SealedPack,
+  Store,
+  VaultKeys,
+} from '../types.ts';
+import { type Lease, startLease } from './lease.ts';
+import { encodeManifest } from './manifest.ts';
+
+export interface PointContext {
+  readonly store: Store;
+  readonly keys: VaultKeys;
+  readonly seed: ChunkWriterSeed;
+  /** Called when packs are in a durable index segment, so that the vault's own index knows them. */
+  readonly onIndexed: (packs: readonly SealedPack[]) => void;
+}
+
+const metaPackBytes = 4 << 20;
+
+export async function startPoint(context: PointContext, begin: BeginPoint): Promise<PointWriter> {
+  const pointId = randomBytes(16).toString('hex');
+  const createdAt = begin.now().toISOString();
+  const lease = await startLease(context.store, { id: pointId, vaultId: context.seed.vaultId, startedAt: createdAt });
+  return new StoringPointWriter(context, begin, { pointId, createdAt, lease });
+}
+
+class StoringPointWriter implements PointWriter {
+  readonly pointId: string;
+  readonly seed: ChunkWriterSeed;
+  private readonly context: PointContext;
+  private readonly begin: BeginPoint;
+  private readonly createdAt: string;
+  private readonly lease: Lease;
+  private readonly meta: PackingWriter;
+  private storedBytes = 0;
+  private state: 'open' | 'committed' | 'abandoned' = 'open';
+
+  constructor(context: PointContext, begin: BeginPoint, run: { pointId: string; createdAt: string; lease: Lease }) {
+    this.context = context;
+    this.begin = begin;
+    this.pointId = run.pointId;
+    this.createdAt = run.createdAt;
+    this.lease = run.lease;
+    this.seed = context.seed;
+    const metaSeed = { ...context.seed, packTargetBytes: metaPackBytes, compressionLevel: 3 };
+    this.meta = new PackingWriter(metaSeed, { store: context.store, kind: 'meta' });
+  }
+
+  private mustBeOpen(): void {
+    if (this.state !== 'open') throw new VaultError('VAULT_STORE_FAILED', `this run was already ${this.state}`);
+  }
+
+  async writeMap(entries: Iterable<MapEntry> | AsyncIterable<MapEntry>, deviceSizeBytes: number): Promise<{ mapRootId: string }> {
+    this.mustBeOpen();
+    const storeNode = async (bytes: Buffer, type: ChunkType): Promise<Buffer> => {
+      const id = Buffer.alloc(32);
+      this.meta.addTyped(bytes, id, type);
+      if (this.meta.drainNeeded) await this.meta.drain();
+      return id;
+    };
+    const root = await writeMap(entries, deviceSizeBytes, storeNode);
+    return { mapRootId: root.toString('hex') };
+  }
+
+  async checkpoint(packs: readonly SealedPack[]): Promise<void> {
+    this.mustBeOpen();
+    await this.storeIndex(packs);
+  }
+
+  private async storeIndex(packs: readonly SealedPack[]): Promise<void> {
+    if (packs.length === 0) return;
+    const key = { vaultId: this.seed.vaultId, idKey: this.context.keys.idKey };
+    for (const { name, bytes } of encodeSegments(packs, key)) {
+      await this.context.store.put(name, bytes);
+      this.storedBytes += bytes.length;
+    }
+    for (const pack of packs) this.storedBytes += pack.sizeBytes;
+    this.context.onIndexed(packs);
+  }
+
+  async commit(input: {
+    packs: readonly SealedPack[];
+    disks: readonly SavedDiskInfo[];
+    warnings: readonly string[];
+    totals: { sizeBytes: number; usedBytes: number; newBytes: number };
+  }): Promise<PointHeader> {
+    this.mustBeOpen();
+    await this.storeIndex([...input.packs, ...(await this.meta.finish())]);
+    const { begin } = this;
+    const header: PointHeader = {
+      id: this.pointId,
+      kind: begin.kind,
+      method: begin.method,
+      machineId: begin.machineId,
+      machineName: begin.machineName,
+      source: begin.source,
+      createdAt: this.createdAt,
+      parentId: begin.parentId,
+      sizeBytes: input.totals.sizeBytes,
+      usedBytes: input.totals.usedBytes,
+      newBytes: input.totals.newBytes,
+      storedBytes: this.storedBytes,
+    };
+    const body = { disks: input.disks, warnings: input.warnings };
+    const manifest = encodeManifest(header, body, { vaultId: this.seed.vaultId, keys: this.context.keys });
+    await this.context.store.put(manifest.name, manifest.bytes);
+    this.state = 'committed';
+    await this.lease.end();
+    return header;
+  }
+
+  async abandon(): Promise<void> {
+    if (this.state === 'open') this.state = 'abandoned';
+    await this.meta.close();
+    await this.lease.end();
+  }
+}

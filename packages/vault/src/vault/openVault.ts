@@ -1,0 +1,273 @@
+import { checkKeys, configName, decodeConfig, unknownFeatures, type VaultConfig } from '../config/config.ts';
+import { VaultError } from '../errors.ts';
+import { allocateKnownChunks, knownChunks, knownSlotsFor } from '../index/knownChunks.ts';
+import { packObjectName } from '../index/locationTable.ts';
+import { unwrapKeys } from '../keys/passphrase.ts';
+import { openSavedDisk } from '../map/savedDisk.ts';
+import { StoredChunkReader } from '../pack/chunkReader.ts';
+import { decodeManifest, type Manifest, pointIdOfName } from '../point/manifest.ts';
+import { startPoint } from '../point/pointWriter.ts';
+import { openStore } from '../stores/openStore.ts';
+import type {
+  BeginPoint,
+  ChunkLocation,
+  ChunkReaderSeed,
+  ChunkWriterSeed,
+  OnChunk,
+  PointHeader,
+  PointWriter,
+  SavedPoint,
+  Store,
+  StoreConfig,
+  Unlock,
+  Vault,
+  VaultInfo,
+  VaultKeys,
+  VerifyReport,
+} from '../types.ts';
+import { ChunkCache } from './chunkCache.ts';
+import type { VaultContext } from './context.ts';
+import { addPacks, emptyIndex, type LoadedIndex, loadIndex } from './loadIndex.ts';
+import { type VerifyOptions, verifyVault } from './verify.ts';
+
+/** 16 MiB: two per writer keep a run of three threads below 400 MB, and 32 MiB packs measured no faster. */
+const packTargetBytes = 16 << 20;
+const manifestsAtOnce = 8;
+const compressionLevels = { fast: -5, balanced: 1, best: 9, none: null } as const;
+
+/**
+ * Opens a vault. `none` opens an unencrypted one fully and an encrypted one for listing only.
+ * @throws VaultError `VAULT_NOT_FOUND`, `VAULT_TOO_NEW`, `VAULT_DAMAGED`, `VAULT_WRONG_PASSPHRASE`, and what the store throws.
+ */
+export async function openVault(config: StoreConfig, unlock: Unlock): Promise<Vault> {
+  const store = await openStore(config);
+  try {
+    return await openVaultIn(store, config, unlock);
+  } catch (cause) {
+    await store.close();
+    throw cause;
+  }
+}
+
+export async function openVaultIn(store: Store, storeConfig: StoreConfig, unlock: Unlock): Promise<Vault> {
+  const bytes = await store.get(configName).catch((cause: unknown) => {
+    if (cause instanceof VaultError && cause.code === 'VAULT_OBJECT_MISSING') {
+      throw new VaultError('VAULT_NOT_FOUND', `there is no vault in ${store.location}`, { cause });
+    }
+    throw cause;
+  });
+  const config = decodeConfig(bytes);
+  const keys = await keysOf(store, config, unlock);
+  if (keys !== null) checkKeys(config, keys);
+  const index = emptyIndex();
+  await loadIndex(store, index, { vaultId: config.vaultId, idKey: keys?.idKey ?? null });
+  return new StoredVault({ store, storeConfig, config, keys }, index);
+}
+
+async function keysOf(store: Store, config: VaultConfig, unlock: Unlock): Promise<VaultKeys | null> {
+  if (config.idKey !== null) return { idKey: Buffer.from(config.idKey, 'hex'), publicKey: null, privateKey: null };
+  if (unlock.kind === 'none') return null;
+  if (unlock.kind === 'keys') return unlock.keys;
+  const damaged: VaultError[] = [];
+  for await (const { name } of store.list('keys/')) {
+    try {
+      const keys = await unwrapKeys(await store.get(name), unlock.passphrase, { name, vaultId: config.vaultId });
+      if (keys !== null) return keys;
+    } catch (cause) {
+      if (!(cause instanceof VaultError) || cause.code !== 'VAULT_DAMAGED') throw cause;
+      damaged.push(cause);
+    }
+  }
+  if (damaged[0] !== undefined) throw damaged[0];
+  throw new VaultError('VAULT_WRONG_PASSPHRASE', 'this passphrase opens no key of the vault');
+}
+
+class StoredVault implements Vault {
+  readonly id: string;
+  readonly encrypted: boolean;
+  readonly canRead: boolean;
+  readonly canWrite: boolean;
+  private readonly context: VaultContext;
+  private readonly index: LoadedIndex;
+  private readonly reader: StoredChunkReader | null;
+  private readonly cache = new ChunkCache();
+
+  constructor(context: VaultContext, index: LoadedIndex) {
+    this.context = context;
+    this.index = index;
+    const { config, keys, store } = context;
+    this.id = config.vaultId;
+    this.encrypted = config.encryption !== 'none';
+    this.canRead = keys !== null && (!this.encrypted || keys.privateKey !== null);
+    this.canWrite = keys !== null && unknownFeatures(config.features.write).length === 0;
+    this.reader =
+      keys !== null && this.canRead
+        ? new StoredChunkReader(store, { keys, vaultId: this.id, idAlgorithm: config.idAlgorithm }, index.table)
+        : null;
+  }
+
+  private mustRead(): StoredChunkReader {
+    if (this.reader !== null) return this.reader;
+    throw new VaultError('VAULT_KEY_NEEDED', 'reading the content of this vault needs its private key or passphrase');
+  }
+
+  async info(): Promise<VaultInfo> {
+    let points = 0;
+    for await (const { name } of this.context.store.list('points/')) if (pointIdOfName(name) !== null) points += 1;
+    let packs = 0;
+    let storedBytes = 0;
+    for await (const { name, sizeBytes } of this.context.store.list('')) {
+      storedBytes += sizeBytes;
+      if (name.startsWith('packs/')) packs += 1;
+    }
+    const { formatVersion } = this.context.config;
+    return {
+      id: this.id,
+      encrypted: this.encrypted,
+      formatVersion,
+      points,
+      packs,
+      chunks: this.index.table.chunkCount,
+      storedBytes,
+    };
+  }
+
+  private async pointNames(): Promise<string[]> {
+    const names: string[] = [];
+    for await (const { name } of this.context.store.list('points/')) names.push(name);
+    return names;
+  }
+
+  private async manifest(name: string): Promise<Manifest> {
+    return decodeManifest(await this.context.store.get(name), name, { vaultId: this.id, keys: this.context.keys });
+  }
+
+  async listPoints(): Promise<{ points: readonly PointHeader[]; unreadable: readonly string[] }> {
+    const names = await this.pointNames();
+    const points: PointHeader[] = [];
+    const unreadable: string[] = [];
+    for (let at = 0; at < names.length; at += manifestsAtOnce) {
+      const group = names.slice(at, at + manifestsAtOnce);
+      const found = await Promise.all(group.map((name) => this.manifest(name).catch((cause) => skipDamaged(cause))));
+      for (const [place, manifest] of found.entries()) {
+        if (manifest !== null) points.push(manifest.header);
+        else unreadable.push(group[place] ?? '');
+      }
+    }
+    points.sort((a, b) => (a.createdAt === b.createdAt ? (a.id < b.id ? -1 : 1) : a.createdAt < b.createdAt ? -1 : 1));
+    return { points, unreadable };
+  }
+
+  async openPoint(id: string): Promise<SavedPoint> {
+    const name = (await this.pointNames()).find((one) => pointIdOfName(one) === id);
+    if (name === undefined) throw new VaultError('POINT_NOT_FOUND', `the vault has no restore point ${id}`);
+    const manifest = await this.manifest(name);
+    const body = manifest.openBody();
+    // Another process may have made this point after our index was read.
+    const firstRoot = body.disks[0]?.mapRootId;
+    if (firstRoot !== undefined && this.locate(Buffer.from(firstRoot, 'hex')) === null) await this.refresh();
+    return {
+      header: manifest.header,
+      body,
+      openDisk: async (index) => {
+        const info = body.disks[index];
+        if (info === undefined) throw new VaultError('POINT_NOT_FOUND', `restore point ${id} has no disk ${index}`);
+        this.mustRead();
+        return openSavedDisk(info, (chunkId) => this.readChunk(chunkId));
+      },
+    };
+  }
+
+  locate(chunkId: Uint8Array): ChunkLocation | null {
+    const table = this.index.table;
+    const place = table.places(Buffer.from(chunkId))[0];
+    if (place === undefined) return null;
+    const { offsetBytes, recordBytes: storedBytes, lengthWord } = place;
+    return { pack: packObjectName(table.pack(place.pack).name), offsetBytes, storedBytes, plainBytes: lengthWord & 0x0fffffff };
+  }
+
+  async readChunk(chunkId: Uint8Array): Promise<Buffer> {
+    const reader = this.mustRead();
+    return this.cache.get(chunkId, () => reader.readChunk(chunkId));
+  }
+
+  async readChunks(chunkIds: Iterable<Uint8Array>, onChunk: OnChunk): Promise<void> {
+    await this.mustRead().readChunks(chunkIds, onChunk);
+  }
+
+  readerSeed(): ChunkReaderSeed {
+    this.mustRead();
+    const { storeConfig, config } = this.context;
+    const keys = this.mustWriteKeys();
+    return { store: storeConfig, keys, vaultId: this.id, idAlgorithm: config.idAlgorithm, locations: this.index.table.seed() };
+  }
+
+  private mustWriteKeys(): VaultKeys {
+    const { keys } = this.context;
+    if (keys === null) throw new VaultError('VAULT_KEY_NEEDED', 'this vault was opened without keys: it can only be listed');
+    return keys;
+  }
+
+  async verify(options: VerifyOptions): Promise<VerifyReport> {
+    return verifyVault({ ...this.context, reader: this.reader }, options);
+  }
+
+  async refresh(): Promise<void> {
+    await loadIndex(this.context.store, this.index, { vaultId: this.id, idKey: this.context.keys?.idKey ?? null });
+  }
+
+  async beginPoint(options: BeginPoint): Promise<PointWriter> {
+    const keys = this.mustWriteKeys();
+    const { config, store, storeConfig } = this.context;
+    const unknown = unknownFeatures(config.features.write);
+    if (unknown.length > 0) {
+      throw new VaultError(
+        'VAULT_TOO_NEW',
+        `writing to this vault needs ${unknown.join(', ')}, which this program does not know`,
+      );
+    }
+    await this.refresh();
+    const known = await this.knownAfterCheck(options.expectedChunks);
+    const seed: ChunkWriterSeed = {
+      store: storeConfig,
+      keys: { idKey: keys.idKey, publicKey: keys.publicKey },
+      vaultId: this.id,
+      idAlgorithm: config.idAlgorithm,
+      compressionLevel: compressionLevels[options.compression],
+      ...known,
+      packTargetBytes,
+    };
+    return startPoint({ store, keys, seed, onIndexed: (packs) => addPacks(this.index.table, packs) }, options);
+  }
+
+  /** Only chunks whose pack is really there count as known: what was lost is stored again by the next backup that has it. */
+  private async knownAfterCheck(expectedChunks: number): Promise<{ knownChunks: SharedArrayBuffer; knownSlots: number }> {
+    const { table } = this.index;
+    const sizes = new Map<string, number>();
+    for await (const { name, sizeBytes } of this.context.store.list('packs/')) sizes.set(name, sizeBytes);
+    const present = Array.from({ length: table.packCount }, (_, ordinal) => {
+      const row = table.pack(ordinal);
+      return sizes.get(packObjectName(row.name)) === row.sizeBytes;
+    });
+    const mapNodes = Math.ceil(expectedChunks / 16) + 1024;
+    const knownSlots = knownSlotsFor(table.chunkCount + expectedChunks + mapNodes);
+    const memory = allocateKnownChunks(knownSlots);
+    const known = knownChunks(memory, knownSlots);
+    table.forEach((idStart, place) => {
+      if (present[place.pack] === true) known.claim(idStart);
+    });
+    return { knownChunks: memory, knownSlots };
+  }
+
+  async close(): Promise<void> {
+    this.reader?.close();
+    await this.context.store.close();
+  }
+}
+
+function skipDamaged(cause: unknown): null {
+  const tolerable =
+    cause instanceof VaultError && ['POINT_DAMAGED', 'VAULT_TOO_NEW', 'VAULT_OBJECT_MISSING'].includes(cause.code);
+  if (tolerable) return null;
+  throw cause;
+}
