@@ -233,4 +233,6 @@ export type LiveEvent =
   | { readonly kind: 'jobLog'; readonly jobId: string }
   | { readonly kind: 'machine'; readonly machineId: string }
   | { readonly kind: 'point'; readonly pointId: string }
-  | { readonly kind: 'vault'; readonly vaultId: string };
+  | { readonly kind: 'vault'; readonly vaultId: string }
+  /** Events may have been missed (first connection, a long cut, a restarted server): ask for everything shown anew. */
+  | { readonly kind: 'resync' };
