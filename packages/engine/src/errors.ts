@@ -11,6 +11,7 @@ export type EngineErrorCode =
   | 'PLAN_CHANGED'
   | 'PLAN_DOES_NOT_FIT'
   | 'COMPARE_FAILED'
+  | 'DISK_NOT_IN_POINT'
   | 'PATH_NOT_FOUND'
   | 'PARTITION_NOT_FOUND'
   | 'FILESYSTEM_UNKNOWN'

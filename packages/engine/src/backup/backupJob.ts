@@ -27,13 +27,3 @@ export type BackupReport =
 export const COUNTERS = 4;
 /** 0: bytes of cells done; 1: bytes read; 2: bytes new to the vault; 3: bytes stored. */
 export type Counter = 0 | 1 | 2 | 3;
-
-export function takeNext(control: Int32Array): number {
-  return Atomics.add(control, 0, 1);
-}
-export function isStopped(control: Int32Array): boolean {
-  return Atomics.load(control, 1) !== 0;
-}
-export function stop(control: Int32Array): void {
-  Atomics.store(control, 1, 1);
-}

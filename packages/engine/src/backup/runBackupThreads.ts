@@ -1,10 +1,11 @@
 import { availableParallelism } from 'node:os';
 import type { PointWriter, SealedPack } from '@diskfleet/vault';
+import { createControl, stop, sumCounters } from '../threads/control.ts';
 import { runThreads } from '../threads/runThreads.ts';
 import { startThread } from '../threads/startThread.ts';
 import { unpackError } from '../threads/threadErrors.ts';
 import type { Operation } from '../types.ts';
-import { type BackupJob, type BackupReport, COUNTERS, type Counter, stop } from './backupJob.ts';
+import { type BackupJob, type BackupReport, COUNTERS, type Counter } from './backupJob.ts';
 import { type CellTable, createCellTable } from './cellTable.ts';
 import { CELL_BYTES, type Grid } from './grid.ts';
 import type { SourceToRead } from './sourceReader.ts';
@@ -35,7 +36,7 @@ export async function runBackupThreads(input: BackupThreadsInput, op: Operation)
   const { grid, sources, writer } = input;
   const threadCount = Math.max(1, Math.min(op.workers ?? availableParallelism() + 1, grid.regionCount));
   const table = createCellTable(grid.cellCount);
-  const control = new Int32Array(new SharedArrayBuffer(8));
+  const control = createControl();
   const counters = new SharedArrayBuffer(threadCount * COUNTERS * 8);
   const job: Omit<BackupJob, 'thread'> = {
     seed: writer.seed,
@@ -49,11 +50,11 @@ export async function runBackupThreads(input: BackupThreadsInput, op: Operation)
     counters,
   };
   const checkpoints = new Checkpoints(writer);
-  const totals = () => sumCounters(counters, threadCount);
+  const total = (counter: Counter) => sumCounters(counters, COUNTERS)[counter] ?? 0;
   const cellBytes = sumCellBytes(grid, sources);
   const tick = async () => {
-    const [doneBytes, , newBytes, storedBytes] = totals();
-    const share = cellBytes === 0 ? 1 : doneBytes / cellBytes;
+    const share = cellBytes === 0 ? 1 : total(0) / cellBytes;
+    const [newBytes, storedBytes] = [total(2), total(3)];
     const doneUsed = Math.min(grid.usedBytes, Math.round(grid.usedBytes * share));
     op.onProgress?.({ phase: 'read', doneBytes: doneUsed, totalBytes: grid.usedBytes, newBytes, storedBytes, skippedBytes: 0 });
     await checkpoints.maybe(op.now(), storedBytes);
@@ -72,18 +73,7 @@ export async function runBackupThreads(input: BackupThreadsInput, op: Operation)
     },
   });
   await tick();
-  const [, readBytes, newBytes, storedBytes] = totals();
-  return { table, packs: checkpoints.rest(), readBytes, newBytes, storedBytes };
-}
-
-function sumCounters(counters: SharedArrayBuffer, threadCount: number): [number, number, number, number] {
-  const all = new Float64Array(counters);
-  const sum = (counter: Counter) => {
-    let total = 0;
-    for (let thread = 0; thread < threadCount; thread++) total += all[thread * COUNTERS + counter] ?? 0;
-    return total;
-  };
-  return [sum(0), sum(1), sum(2), sum(3)];
+  return { table, packs: checkpoints.rest(), readBytes: total(1), newBytes: total(2), storedBytes: total(3) };
 }
 
 /** Bytes of all used cells (the last one of a disk may be short by some; near enough for a progress bar). */

@@ -1,0 +1,141 @@
+/**
+ * The files of a disk, live or saved, without a mount: the same walk whether the bytes come from a drive, a file or a vault.
+ * Nothing is written and no kernel looks at the filesystem, so a hostile image can at worst give an error.
+ */
+import type { BlockDevice } from '@diskfleet/disk';
+import { type DirectoryEntry, type FileReader, type Filesystem, FilesystemError } from '@diskfleet/filesystem';
+import { EngineError } from '../errors.ts';
+import { layoutOf } from '../layout/readLayout.ts';
+import { readVolumes } from '../layout/readVolumes.ts';
+import type { DiskLayout, ExploreEntry, ExploreFile, Explorer, LayoutPartition } from '../types.ts';
+import { cachedDevice } from './cachedDevice.ts';
+import { PathFinder } from './lookUp.ts';
+
+const STREAM_BYTES = 1024 * 1024;
+
+/** One filesystem of the disk and the walk inside it. */
+interface Volume {
+  readonly filesystem: Filesystem;
+  readonly finder: PathFinder;
+}
+
+/**
+ * @param device stays open and belongs to the caller; close it when done exploring
+ * @throws DiskError when the disk itself cannot be read
+ */
+export async function explore(device: BlockDevice): Promise<Explorer> {
+  const cached = cachedDevice(device);
+  const found = await readVolumes(cached);
+  const layout = await layoutOf(cached, found);
+  const volumes = new Map<number, Volume>();
+  if (found.filesystem !== null) volumes.set(0, volumeOf(found.filesystem));
+  for (const { partition, filesystem } of found.volumes) {
+    if (filesystem !== null) volumes.set(partition.number, volumeOf(filesystem));
+  }
+  const walk: Walk = { layout, volumes };
+  return {
+    layout,
+    list: (path) => list(walk, path),
+    stat: (path) => stat(walk, path),
+    open: (path) => open(walk, path),
+  };
+}
+
+function volumeOf(filesystem: Filesystem): Volume {
+  return { filesystem, finder: new PathFinder(filesystem) };
+}
+
+interface Walk {
+  readonly layout: DiskLayout;
+  readonly volumes: ReadonlyMap<number, Volume>;
+}
+
+interface Place {
+  readonly partition: LayoutPartition | null;
+  readonly volume: Volume;
+  readonly segments: readonly string[];
+}
+
+/** Which filesystem a path leads into, or null for the top of a disk with a partition table. */
+function placeOfPath({ layout, volumes }: Walk, path: string): Place | null {
+  const segments = path.split('/').filter((segment) => segment !== '');
+  if (layout.table === null) {
+    const volume = volumes.get(0);
+    if (volume === undefined) throw unknown('this disk has no partition table and no filesystem we can read');
+    return { partition: null, volume, segments: segments[0] === '0' ? segments.slice(1) : segments };
+  }
+  const [first, ...rest] = segments;
+  if (first === undefined) return null;
+  const partition = layout.partitions.find(({ number }) => String(number) === first);
+  if (partition === undefined) {
+    const numbers = layout.partitions.map(({ number }) => number).join(', ');
+    const known = numbers === '' ? 'it has none' : `it has ${numbers}`;
+    throw new EngineError('PARTITION_NOT_FOUND', `${path}: a path begins with the number of a partition of this disk (${known})`);
+  }
+  const volume = volumes.get(partition.number);
+  if (volume === undefined)
+    throw unknown(`partition ${partition.number} (${partition.typeName}) holds no filesystem we can read`);
+  return { partition, volume, segments: rest };
+}
+
+function unknown(message: string): EngineError {
+  return new EngineError('FILESYSTEM_UNKNOWN', `${message}; its bytes can still be restored`);
+}
+
+async function* list(walk: Walk, path: string): AsyncGenerator<ExploreEntry> {
+  const place = placeOfPath(walk, path);
+  if (place === null) {
+    for (const partition of walk.layout.partitions) yield partitionEntry(partition);
+    return;
+  }
+  const folder = await place.volume.finder.find(place.segments, path);
+  if (folder.type !== 'directory') throw new FilesystemError('FS_NOT_A_DIRECTORY', `${path} is not a folder`);
+  for await (const entry of place.volume.filesystem.readDirectory(folder)) yield exploreEntry(entry);
+}
+
+async function stat(walk: Walk, path: string): Promise<ExploreEntry> {
+  const segments = path.split('/').filter((segment) => segment !== '');
+  const top = walk.layout.partitions.find(({ number }) => String(number) === segments[0]);
+  if (top !== undefined && segments.length === 1) return partitionEntry(top);
+  const place = placeOfPath(walk, path);
+  if (place === null) return { ...partitionEntry(null), name: '' };
+  return exploreEntry(await place.volume.finder.find(place.segments, path));
+}
+
+async function open(walk: Walk, path: string): Promise<ExploreFile> {
+  const place = placeOfPath(walk, path);
+  if (place === null) throw new FilesystemError('FS_NOT_A_FILE', `${path} is a disk, not a file`);
+  const entry = await place.volume.finder.find(place.segments, path);
+  if (entry.type !== 'file') throw new FilesystemError('FS_NOT_A_FILE', `${path} is not a file`);
+  const reader = await place.volume.filesystem.openFile(entry);
+  return {
+    entry: exploreEntry(entry),
+    sizeBytes: reader.sizeBytes,
+    read: (offsetBytes, target) => reader.read(offsetBytes, target),
+    stream: (range = { fromByte: 0, toByte: reader.sizeBytes }) => stream(reader, range.fromByte, range.toByte),
+  };
+}
+
+/** Each chunk is a buffer of its own: a consumer may keep it. */
+async function* stream(reader: FileReader, fromByte: number, toByte: number): AsyncGenerator<Uint8Array> {
+  if (fromByte < 0 || toByte > reader.sizeBytes || fromByte > toByte) {
+    throw new FilesystemError(
+      'FS_OUT_OF_RANGE',
+      `bytes ${fromByte} to ${toByte} lie outside a file of ${reader.sizeBytes} bytes`,
+    );
+  }
+  for (let at = fromByte; at < toByte; at += STREAM_BYTES) {
+    const chunk = Buffer.allocUnsafe(Math.min(STREAM_BYTES, toByte - at));
+    await reader.read(at, chunk);
+    yield chunk;
+  }
+}
+
+function exploreEntry({ name, type, sizeBytes, modifiedAtMs, mode, linkTarget }: DirectoryEntry): ExploreEntry {
+  return { name, type, sizeBytes, modifiedAtMs, mode, linkTarget, partition: null };
+}
+
+function partitionEntry(partition: LayoutPartition | null): ExploreEntry {
+  const name = partition === null ? '' : String(partition.number);
+  return { name, type: 'directory', sizeBytes: 0, modifiedAtMs: null, mode: null, linkTarget: null, partition };
+}

@@ -1,0 +1,168 @@
+/**
+ * What restoring a saved disk to a target will do, decided from two layouts alone: no reading, no clock, no chance. The same
+ * inputs always give the same plan and the same hash.
+ *
+ * A restore puts every partition back where it was, with all ids. So it fits when the target reaches past the last partition (and,
+ * for GPT, has room for the backup table behind it); on a larger target the rest stays unpartitioned.
+ */
+import { DiskError, encodePartitionTable, type PartitionTable } from '@diskfleet/disk';
+import type { DiskLayout, LayoutFilesystem, LayoutPartition, RestorePlan, RestoreTarget } from '../types.ts';
+import { hashPlan } from './planHash.ts';
+
+export interface PlanSource {
+  readonly pointId: string;
+  readonly diskIndex: number;
+  /** As it was when saved. */
+  readonly layout: DiskLayout;
+  readonly table: PartitionTable | null;
+  readonly usedBytes: number;
+  /** Where the last byte that is not zero ends. Decides for disks without a table only. */
+  readonly dataEndBytes: number;
+}
+
+export interface PlanTarget {
+  readonly path: string;
+  readonly name: string;
+  readonly serial: string;
+  /** Regular files have no sectors of their own: they take the source's. */
+  readonly isFile: boolean;
+  /** Null: a regular file that does not exist yet, or is empty, and will be made as large as the source. */
+  readonly layout: DiskLayout | null;
+  /** The first MiB is all zero. */
+  readonly blank: boolean;
+}
+
+interface Note {
+  readonly code: string;
+  readonly text: string;
+}
+
+/** Pure. `fits` false means `restore()` will refuse the plan; `reasons` say why. */
+export function decideRestore(source: PlanSource, wanted: PlanTarget): RestorePlan {
+  const target = describeTarget(source, wanted);
+  const reasons = whyNot(source, target);
+  const plan = {
+    fits: reasons.length === 0,
+    pointId: source.pointId,
+    diskIndex: source.diskIndex,
+    source: { sizeBytes: source.layout.sizeBytes, usedBytes: source.usedBytes, table: source.layout.table },
+    target,
+    partitions: source.layout.partitions.map((partition) => placePartition(partition, wanted.layout)),
+    losses: wanted.layout === null ? [] : lossesOf(wanted.layout, wanted.blank),
+    bootSteps: [],
+    estimatedBytes: source.usedBytes,
+  };
+  return { planHash: hashPlan(plan), ...plan, reasons, warnings: warningsOf(source, target) };
+}
+
+/** Fingerprint of a target that does not exist: no layout hashes to it. */
+export const ABSENT = 'absent';
+
+function describeTarget(source: PlanSource, { path, name, serial, isFile, layout }: PlanTarget): RestoreTarget {
+  return {
+    path,
+    name,
+    serial,
+    sizeBytes: layout?.sizeBytes ?? source.layout.sizeBytes,
+    sectorBytes: isFile || layout === null ? source.layout.sectorBytes : layout.sectorBytes,
+    fingerprint: layout?.fingerprint ?? ABSENT,
+    create: layout === null,
+  };
+}
+
+function whyNot(source: PlanSource, target: RestoreTarget): Note[] {
+  const { layout } = source;
+  if (target.sectorBytes !== layout.sectorBytes) {
+    const text = `the saved disk has sectors of ${layout.sectorBytes} bytes, ${target.name} of ${target.sectorBytes}; partitions cannot be put back as they were`;
+    return [{ code: 'TARGET_SECTOR_MISMATCH', text }];
+  }
+  const needed = neededBytes(source);
+  if (target.sizeBytes < needed) {
+    const short = needed - target.sizeBytes;
+    const text = `${target.name} has ${target.sizeBytes} bytes; ${needed} are needed (${short} more) to hold every partition where it was`;
+    return [{ code: 'TARGET_TOO_SMALL', text }];
+  }
+  return whyTableDoesNotFit(source, target);
+}
+
+function whyTableDoesNotFit({ layout, table }: PlanSource, target: RestoreTarget): Note[] {
+  // On a disk of the same size the saved table is put back byte for byte, whatever we think of it.
+  if (table === null || table.kind === 'mbr' || target.sizeBytes === layout.sizeBytes) return [];
+  try {
+    encodePartitionTable(table, target.sizeBytes);
+    return [];
+  } catch (error) {
+    if (!(error instanceof DiskError)) throw error;
+    const text = `the saved partition table cannot be written to a disk of another size: ${error.message}`;
+    return [{ code: 'PLAN_DOES_NOT_FIT', text }];
+  }
+}
+
+/** The smallest target that holds everything where it was. */
+export function neededBytes({ layout, table, dataEndBytes }: PlanSource): number {
+  if (layout.table === null) return Math.max(layout.filesystem?.totalBytes ?? 0, dataEndBytes);
+  const lastEnd = layout.partitions.reduce((end, { startBytes, sizeBytes }) => Math.max(end, startBytes + sizeBytes), 0);
+  if (table?.kind !== 'gpt') return Math.max(lastEnd, layout.sectorBytes);
+  const entrySectors = Math.ceil((table.entryCount * table.entryBytes) / table.sectorBytes);
+  const behind = Math.max(lastEnd, table.firstUsableBytes + table.sectorBytes) + (entrySectors + 1) * table.sectorBytes;
+  // A disk always fits itself, also with a table whose backup lies elsewhere.
+  return Math.min(behind, layout.sizeBytes);
+}
+
+function placePartition(partition: LayoutPartition, target: DiskLayout | null): RestorePlan['partitions'][number] {
+  const same = target?.partitions.some(
+    ({ startBytes, sizeBytes }) => startBytes === partition.startBytes && sizeBytes === partition.sizeBytes,
+  );
+  return {
+    number: partition.number,
+    action: same === true ? 'overwrite' : 'create',
+    fromStartBytes: partition.startBytes,
+    fromBytes: partition.sizeBytes,
+    toStartBytes: partition.startBytes,
+    toBytes: partition.sizeBytes,
+    label: labelOf(partition),
+    filesystem: partition.filesystem?.kind ?? null,
+  };
+}
+
+function labelOf({ filesystem, name, typeName }: LayoutPartition): string {
+  return filesystem?.label || name || typeName;
+}
+
+function lossesOf(target: DiskLayout, blank: boolean): RestorePlan['losses'] {
+  const loss = (number: number | null, label: string, filesystem: LayoutFilesystem | null, sizeBytes: number) => ({
+    number,
+    label,
+    filesystem: filesystem?.kind ?? null,
+    usedBytes: filesystem?.usedBytes ?? null,
+    sizeBytes,
+  });
+  if (target.table !== null) {
+    return target.partitions.map((partition) =>
+      loss(partition.number, labelOf(partition), partition.filesystem, partition.sizeBytes),
+    );
+  }
+  if (target.filesystem !== null) {
+    return [loss(null, target.filesystem.label || target.filesystem.kind, target.filesystem, target.sizeBytes)];
+  }
+  return blank ? [] : [loss(null, 'data of an unknown kind', null, target.sizeBytes)];
+}
+
+function warningsOf({ layout, dataEndBytes }: PlanSource, target: RestoreTarget): Note[] {
+  const notes: Note[] = [];
+  if (target.sizeBytes > layout.sizeBytes && layout.table !== null) {
+    const text = `${target.sizeBytes - layout.sizeBytes} bytes at the end of ${target.name} will belong to no partition`;
+    notes.push({ code: 'TARGET_LARGER', text });
+  }
+  if (target.sizeBytes < dataEndBytes && layout.table !== null) {
+    const text = `bytes behind the last partition are left out: ${target.name} ends before them`;
+    notes.push({ code: 'TAIL_LEFT_OUT', text });
+  }
+  for (const { number, filesystem } of layout.partitions) {
+    if (filesystem?.clean === false) {
+      const text = `partition ${number} was in use when it was saved; its system will check it at the first start`;
+      notes.push({ code: 'FILESYSTEM_NOT_CLEAN', text });
+    }
+  }
+  return notes;
+}

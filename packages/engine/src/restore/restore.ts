@@ -1,0 +1,136 @@
+/**
+ * The one way to write a disk. In this order, so that at no moment a target looks whole that is not:
+ * plan confirmed → platform asked → target held exclusively → fingerprint and plan made anew and found equal → old table erased →
+ * data written, pack by pack → flushed → read back and compared → table written → flushed → table read back.
+ */
+import { truncate } from 'node:fs/promises';
+import {
+  layoutFingerprint,
+  openWritableFileDevice,
+  readBytes,
+  readPartitionTable,
+  type WritableBlockDevice,
+} from '@diskfleet/disk';
+import type { SavedDisk, Vault } from '@diskfleet/vault';
+import { EngineError } from '../errors.ts';
+import { cachedDevice } from '../explore/cachedDevice.ts';
+import { cancelled } from '../threads/runThreads.ts';
+import type { ConfirmedRestore, Operation, RestorePlan, RestoreResult } from '../types.ts';
+import { openSavedDisk, planForDisk } from './planRestore.ts';
+import { type TableAreas, tableAreas } from './tableAreas.ts';
+import { compareData, eraseSignatures, type RestoreRun, writeData } from './writeData.ts';
+
+/**
+ * @throws EngineError `PLAN_NOT_CONFIRMED`, `PLAN_DOES_NOT_FIT`, `PLAN_CHANGED`, `TARGET_CHANGED`, `TARGET_IN_USE`,
+ *   `TARGET_IS_SYSTEM_DISK`, `TARGET_IS_SOURCE` (nothing was written); `COMPARE_FAILED`, `CANCELLED`, `WORKER_FAILED`; DiskError;
+ *   VaultError. When writing has begun, the target is left without a partition table.
+ */
+export async function restore(vault: Vault, confirmed: ConfirmedRestore, op: Operation): Promise<RestoreResult> {
+  const startedAt = performance.now();
+  const { plan } = confirmed;
+  checkConfirmed(confirmed);
+  await askPlatform(confirmed);
+  const disk = await openSavedDisk(await vault.openPoint(plan.pointId), plan.diskIndex);
+  try {
+    await checkPlanAnew(disk, plan);
+    if (op.signal?.aborted) throw cancelled();
+    const target = await openTarget(plan);
+    try {
+      await checkFingerprint(target, plan);
+      const counts = await overwrite({ vault, disk, target, plan, op }, confirmed.compare ?? 'sample');
+      return { ...counts, seconds: (performance.now() - startedAt) / 1000, warnings: plan.warnings.map(({ text }) => text) };
+    } finally {
+      await target.close();
+    }
+  } finally {
+    await disk.close();
+  }
+}
+
+function checkConfirmed({ plan, confirmedHash }: ConfirmedRestore): void {
+  if (confirmedHash !== plan.planHash) {
+    throw new EngineError(
+      'PLAN_NOT_CONFIRMED',
+      `the confirmed plan is ${confirmedHash || '(none)'}, this one is ${plan.planHash}`,
+    );
+  }
+  if (!plan.fits) {
+    throw new EngineError('PLAN_DOES_NOT_FIT', plan.reasons.map(({ text }) => text).join('; '));
+  }
+}
+
+async function askPlatform({ plan, guards }: ConfirmedRestore): Promise<void> {
+  const why = await guards.whyForbidden(plan.target.path);
+  if (why !== null) throw new EngineError(why.code, why.text);
+}
+
+async function checkPlanAnew(disk: SavedDisk, plan: RestorePlan): Promise<void> {
+  const { pointId, diskIndex, target } = plan;
+  const { path, name, serial } = target;
+  const anew = await planForDisk(disk, { pointId, diskIndex, target: { path, name, serial } });
+  if (anew.target.fingerprint !== target.fingerprint || anew.target.sizeBytes !== target.sizeBytes) throw targetChanged(name);
+  if (anew.planHash !== plan.planHash) {
+    throw new EngineError(
+      'PLAN_CHANGED',
+      `what would happen to ${name} is no longer what was confirmed; make a new plan and look at it`,
+    );
+  }
+}
+
+function targetChanged(name: string): EngineError {
+  return new EngineError(
+    'TARGET_CHANGED',
+    `${name} is not as it was when the plan was made; nothing was written, make a new plan`,
+  );
+}
+
+async function openTarget({ target }: RestorePlan): Promise<WritableBlockDevice> {
+  const { path, sizeBytes, sectorBytes, create } = target;
+  if (!create) return openWritableFileDevice(path);
+  const device = await openWritableFileDevice(path, { createSizeBytes: sizeBytes, sectorBytes });
+  if (device.sizeBytes === sizeBytes) return device;
+  const empty = device.sizeBytes === 0;
+  await device.close();
+  if (!empty) throw targetChanged(target.name);
+  await truncate(path, sizeBytes);
+  return openWritableFileDevice(path, { sectorBytes });
+}
+
+/** Once more now that nobody else can change it. */
+async function checkFingerprint(device: WritableBlockDevice, { target }: RestorePlan): Promise<void> {
+  if (target.create) return;
+  if (device.sizeBytes !== target.sizeBytes || (await layoutFingerprint(device)) !== target.fingerprint)
+    throw targetChanged(target.name);
+}
+
+async function overwrite(run: RestoreRun, compare: 'sample' | 'all'): Promise<Omit<RestoreResult, 'seconds' | 'warnings'>> {
+  const { disk, target } = run;
+  const saved = cachedDevice(disk);
+  const areas = await tableAreas(saved, await readPartitionTable(saved).catch(() => null), target.sizeBytes);
+  await eraseSignatures(run);
+  const written = await writeData(run, areas);
+  await target.flush();
+  const comparedBytes = await compareData(run, areas, compare);
+  const tableBytes = await writeTable(run, areas);
+  return {
+    writtenBytes: written.writtenBytes + tableBytes,
+    skippedBytes: written.skippedBytes,
+    comparedBytes: comparedBytes + tableBytes,
+  };
+}
+
+async function writeTable({ target, plan }: RestoreRun, { writes }: TableAreas): Promise<number> {
+  let bytesWritten = 0;
+  for (const { offsetBytes, bytes } of writes) {
+    await target.write(offsetBytes, bytes);
+    // One after the other: power lost in between must not leave a header before what it points to.
+    await target.flush();
+    bytesWritten += bytes.length;
+  }
+  for (const { offsetBytes, bytes } of writes) {
+    if ((await readBytes(target, offsetBytes, bytes.length)).equals(bytes)) continue;
+    const text = `${plan.target.name} gave back another partition table than was written: the disk is not to be trusted`;
+    throw new EngineError('COMPARE_FAILED', text);
+  }
+  return bytesWritten;
+}

@@ -1,0 +1,48 @@
+import { availableParallelism } from 'node:os';
+import type { ChunkReaderSeed } from '@diskfleet/vault';
+import { createControl, stop, sumCounters } from '../threads/control.ts';
+import { runThreads } from '../threads/runThreads.ts';
+import { startThread } from '../threads/startThread.ts';
+import { unpackError } from '../threads/threadErrors.ts';
+import type { Operation } from '../types.ts';
+import type { Batch } from './batches.ts';
+import { RESTORE_COUNTERS, type RestoreJob, type RestoreReport } from './restoreJob.ts';
+
+export interface RestoreCounts {
+  readonly writtenBytes: number;
+  readonly skippedBytes: number;
+  readonly comparedBytes: number;
+}
+
+export interface RestoreThreadsInput {
+  readonly seed: ChunkReaderSeed;
+  readonly batch: Batch;
+  readonly target: RestoreJob['target'];
+  readonly mode: RestoreJob['mode'];
+  readonly onCounts: (counts: RestoreCounts) => void;
+}
+
+/** Writes or compares one batch with all cores. Rejects with the first error. */
+export async function runRestoreThreads(input: RestoreThreadsInput, op: Operation): Promise<RestoreCounts> {
+  const { seed, batch, target, mode, onCounts } = input;
+  const threadCount = Math.max(1, Math.min(op.workers ?? availableParallelism() + 1, batch.groups.length - 1));
+  const control = createControl();
+  const counters = new SharedArrayBuffer(threadCount * RESTORE_COUNTERS * 8);
+  const counts = (): RestoreCounts => {
+    const [writtenBytes = 0, skippedBytes = 0, comparedBytes = 0] = sumCounters(counters, RESTORE_COUNTERS);
+    return { writtenBytes, skippedBytes, comparedBytes };
+  };
+  const threads = Array.from({ length: threadCount }, (_, thread) =>
+    startThread('restoreWorker', import.meta.url, { thread, seed, batch, target, mode, control, counters } satisfies RestoreJob),
+  );
+  await runThreads<RestoreReport>(threads, {
+    signal: op.signal,
+    stop: () => stop(control),
+    onTick: () => onCounts(counts()),
+    onMessage: (message) => {
+      if (message.kind === 'failed') throw unpackError(message.error, () => target.name);
+      return true;
+    },
+  });
+  return counts();
+}

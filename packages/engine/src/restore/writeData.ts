@@ -1,0 +1,128 @@
+/** The middle of a restore: everything but the partition table, through worker threads, in bounded batches. */
+import { type Extent, intersectExtents, readBytes, type WritableBlockDevice } from '@diskfleet/disk';
+import type { MapEntry, SavedDisk, Vault } from '@diskfleet/vault';
+import { EngineError } from '../errors.ts';
+import type { Operation, Progress, RestorePlan } from '../types.ts';
+import { batchesOf } from './batches.ts';
+import { type RestoreCounts, runRestoreThreads } from './runRestoreThreads.ts';
+import { signatureAreas, type TableAreas } from './tableAreas.ts';
+
+const MIB = 1024 * 1024;
+/** One chunk in so many is read back. Ids are hashes, so their first bytes choose evenly. */
+const SAMPLE_ONE_IN = 64;
+const SCAN_BYTES = 4 * MIB;
+
+export interface RestoreRun {
+  readonly vault: Vault;
+  readonly disk: SavedDisk;
+  readonly target: WritableBlockDevice;
+  readonly plan: RestorePlan;
+  readonly op: Operation;
+}
+
+/** From here on the target carries no table and no whole-disk signature. */
+export async function eraseSignatures({ target, plan }: RestoreRun): Promise<void> {
+  if (plan.target.create) return;
+  for (const { offsetBytes, lengthBytes } of signatureAreas(target.sizeBytes)) await target.zero(offsetBytes, lengthBytes);
+  await target.flush();
+}
+
+/** Writes every used range but the withheld ones. Counts what was written and what was right already. */
+export async function writeData(run: RestoreRun, areas: TableAreas): Promise<RestoreCounts> {
+  const { vault, disk, target, plan, op } = run;
+  const fresh = plan.target.create;
+  const borders = bordersOf(plan);
+  const progress = progressOf(run, 'write', plan.estimatedBytes);
+  const done = { writtenBytes: 0, skippedBytes: 0, comparedBytes: 0 };
+  const zero = async ({ offsetBytes, lengthBytes }: Extent) => {
+    if (!fresh) await target.zero(offsetBytes, lengthBytes);
+  };
+  const batches = batchesOf({
+    entries: disk.mapEntries(),
+    locate: (id) => vault.locate(id),
+    withheld: areas.withheld,
+    endBytes: target.sizeBytes,
+    onZero: zero,
+    // Signatures of what the target held before must not outlive it where a partition begins or ends.
+    onFree: async (free) => {
+      if (!fresh) for (const part of intersectExtents([free], borders)) await zero(part);
+    },
+    wanted: () => true,
+  });
+  for await (const batch of batches) {
+    const before = { ...done };
+    const add = (counts: RestoreCounts) => {
+      done.writtenBytes = before.writtenBytes + counts.writtenBytes;
+      done.skippedBytes = before.skippedBytes + counts.skippedBytes;
+      progress(done.writtenBytes + done.skippedBytes, done.skippedBytes);
+    };
+    const mode = fresh ? 'write' : 'update';
+    add(await runRestoreThreads({ seed: vault.readerSeed(), batch, target: plan.target, mode, onCounts: add }, op));
+  }
+  return done;
+}
+
+/** First and last MiB of each partition, inside the target. */
+function bordersOf({ partitions, target }: RestorePlan): Extent[] {
+  const borders = partitions.flatMap(({ toStartBytes, toBytes }) => [
+    { offsetBytes: toStartBytes, lengthBytes: Math.min(MIB, toBytes) },
+    { offsetBytes: toStartBytes + Math.max(0, toBytes - MIB), lengthBytes: Math.min(MIB, toBytes) },
+  ]);
+  return intersectExtents(borders, [{ offsetBytes: 0, lengthBytes: target.sizeBytes }]);
+}
+
+/**
+ * Reads back what was written and compares it with the vault: everything, or the borders of partitions (where filesystems keep
+ * what they cannot live without) and an even sample of the rest. @throws EngineError `COMPARE_FAILED`
+ */
+export async function compareData(run: RestoreRun, areas: TableAreas, level: 'sample' | 'all'): Promise<number> {
+  const { vault, disk, target, plan, op } = run;
+  const borders = bordersOf(plan);
+  const atBorder = (entry: MapEntry) => intersectExtents([entry], borders).length > 0;
+  const total = level === 'all' ? plan.estimatedBytes : Math.ceil(plan.estimatedBytes / SAMPLE_ONE_IN);
+  const progress = progressOf(run, 'compare', total);
+  let done = 0;
+  const batches = batchesOf({
+    entries: disk.mapEntries(),
+    locate: (id) => vault.locate(id),
+    withheld: areas.withheld,
+    endBytes: target.sizeBytes,
+    onZero: async (zero) => {
+      if (level === 'all') done += await compareZero(run, zero);
+    },
+    onFree: async () => {},
+    wanted: (entry) => level === 'all' || entry.chunkId.readUInt32LE(0) % SAMPLE_ONE_IN === 0 || atBorder(entry),
+  });
+  for await (const batch of batches) {
+    const before = done;
+    const add = ({ comparedBytes }: RestoreCounts) => {
+      done = before + comparedBytes;
+      progress(done, 0);
+    };
+    add(await runRestoreThreads({ seed: vault.readerSeed(), batch, target: plan.target, mode: 'compare', onCounts: add }, op));
+  }
+  return done;
+}
+
+async function compareZero({ target, plan }: RestoreRun, { offsetBytes, lengthBytes }: Extent): Promise<number> {
+  for (let at = 0; at < lengthBytes; at += SCAN_BYTES) {
+    const bytes = await readBytes(target, offsetBytes + at, Math.min(SCAN_BYTES, lengthBytes - at));
+    const first = bytes.findIndex((byte) => byte !== 0);
+    if (first < 0) continue;
+    const text = `${plan.target.name} is not zero at byte ${offsetBytes + at + first}, where it was made so: the disk is not to be trusted`;
+    throw new EngineError('COMPARE_FAILED', text);
+  }
+  return lengthBytes;
+}
+
+function progressOf({ op }: RestoreRun, phase: Progress['phase'], totalBytes: number) {
+  return (doneBytes: number, skippedBytes: number) =>
+    op.onProgress?.({
+      phase,
+      doneBytes: Math.min(doneBytes, totalBytes),
+      totalBytes,
+      newBytes: 0,
+      storedBytes: 0,
+      skippedBytes,
+    });
+}
