@@ -21,6 +21,8 @@ export async function runTool(tool: string, args: readonly string[], options: { 
     env: { ...process.env, PATH: toolPath, LC_ALL: 'C.UTF-8', TERM: 'dumb' },
     maxBuffer: 64 << 20,
   });
+  // A tool that ends without reading its input is no failure.
+  running.child.stdin?.on('error', () => {});
   running.child.stdin?.end(options.input ?? '');
   const { stdout } = await running;
   return stdout;

@@ -1,0 +1,190 @@
+/**
+ * The master file table: finds records by number. It describes itself (record 0), may be scattered, and its own run list may
+ * go on in records that only the runs known so far make reachable, so it is unrolled step by step. Records are cached in
+ * pages, few of them: a folder's files mostly lie side by side.
+ */
+import { DiskError } from '@diskfleet/disk';
+import { FilesystemError } from '../errors.ts';
+import { ATTRIBUTE, type Attribute, type NonResidentAttribute } from './attribute.ts';
+import { type AttributeListEntry, LARGEST_ATTRIBUTE_LIST_BYTES, parseAttributeList } from './attributeList.ts';
+import { type MftRecord, type MftReference, parseMftRecord } from './mftRecord.ts';
+import { appendRuns, coveredClusters, type Run } from './runList.ts';
+import { type NtfsSource, type RunLayout, readRuns, readVolume, runStream } from './stream.ts';
+
+const PAGE_BYTES = 64 * 1024;
+const CACHED_PAGES = 64;
+const MIRRORED_RECORDS = 4;
+
+export class Mft {
+  readonly source: NtfsSource;
+  /** What had to be read from a copy; grows while the volume is used. */
+  readonly warnings = new Set<string>();
+  private readonly pages = new Map<number, Promise<Buffer>>();
+  private layout: RunLayout = { runs: [], sizeBytes: 0, initialisedBytes: 0 };
+
+  private constructor(source: NtfsSource) {
+    this.source = source;
+  }
+
+  static async open(source: NtfsSource): Promise<Mft> {
+    const mft = new Mft(source);
+    await mft.unroll();
+    return mft;
+  }
+
+  /** Record `number`, in use or not. @throws FilesystemError `FS_DAMAGED`, `FS_NOT_FOUND` behind the end of the table. */
+  async record(number: number): Promise<MftRecord> {
+    const { recordBytes } = this.source.geometry;
+    const offsetBytes = number * recordBytes;
+    if (!Number.isSafeInteger(offsetBytes) || offsetBytes + recordBytes > this.layout.initialisedBytes) {
+      throw new FilesystemError('FS_NOT_FOUND', `There is no MFT record ${number}.`);
+    }
+    return this.orMirror(number, async () => {
+      const pageIndex = Math.floor(offsetBytes / PAGE_BYTES);
+      const page = await this.page(pageIndex);
+      const inPage = offsetBytes - pageIndex * PAGE_BYTES;
+      return parseMftRecord(Buffer.from(page.subarray(inPage, inPage + recordBytes)), number);
+    });
+  }
+
+  /** A file's base record, checked to be the one `reference` meant. @throws FilesystemError `FS_NOT_FOUND` when it is gone. */
+  async file(reference: MftReference): Promise<MftRecord> {
+    const record = await this.record(reference.number);
+    const same = reference.sequence === 0 || record.sequence === reference.sequence;
+    if (!record.inUse || record.base !== null || !same) {
+      throw new FilesystemError('FS_NOT_FOUND', `MFT record ${reference.number} no longer holds that file.`);
+    }
+    return record;
+  }
+
+  /** First piece of an attribute, which carries its sizes; null when the file has none of that type and name. */
+  async attribute(file: MftRecord, type: number, name = ''): Promise<Attribute | null> {
+    for await (const piece of this.pieces(file, type, name)) return piece;
+    return null;
+  }
+
+  /** All clusters of a non-resident attribute whose first piece is `first`. */
+  async layoutOf(file: MftRecord, first: NonResidentAttribute): Promise<RunLayout> {
+    const runs: Run[] = [];
+    for await (const piece of this.pieces(file, first.type, first.name)) {
+      if (piece.resident) throw new FilesystemError('FS_DAMAGED', `MFT record ${file.number} mixes kinds of attributes.`);
+      this.append(runs, piece);
+    }
+    return { runs, sizeBytes: first.sizeBytes, initialisedBytes: Math.min(first.initialisedBytes, first.sizeBytes) };
+  }
+
+  private async *pieces(file: MftRecord, type: number, name: string): AsyncGenerator<Attribute> {
+    const list = file.attributes.find((attribute) => attribute.type === ATTRIBUTE.attributeList);
+    if (list === undefined) {
+      const own = file.attributes.find((attribute) => attribute.type === type && attribute.name === name);
+      if (own !== undefined) yield own;
+      return;
+    }
+    const entries = await this.listEntries(file, list);
+    for (const entry of entries) {
+      if (entry.type !== type || entry.name !== name) continue;
+      const holder = entry.holder.number === file.number ? file : await this.record(entry.holder.number);
+      yield pieceIn(holder, entry, file);
+    }
+  }
+
+  private async listEntries(file: MftRecord, list: Attribute): Promise<AttributeListEntry[]> {
+    if (list.resident) return parseAttributeList(list.value, file.number);
+    if (list.sizeBytes > LARGEST_ATTRIBUTE_LIST_BYTES) {
+      throw new FilesystemError('FS_DAMAGED', `MFT record ${file.number} has an attribute list of ${list.sizeBytes} bytes.`);
+    }
+    const runs: Run[] = [];
+    this.append(runs, list);
+    const { sizeBytes, initialisedBytes } = list;
+    const bytes = Buffer.alloc(sizeBytes);
+    await runStream(this.source, { runs, sizeBytes, initialisedBytes: Math.min(sizeBytes, initialisedBytes) }).read(0, bytes);
+    return parseAttributeList(bytes, file.number);
+  }
+
+  private append(runs: Run[], piece: NonResidentAttribute): void {
+    if (piece.lowestVcn !== coveredClusters(runs)) throw new FilesystemError('FS_DAMAGED', 'A run list has a gap.');
+    appendRuns(runs, piece.mappingPairs, this.source.geometry);
+  }
+
+  private async unroll(): Promise<void> {
+    const { recordBytes, mftCluster, clusterBytes } = this.source.geometry;
+    const table = await this.orMirror(0, async () => {
+      const bytes = Buffer.alloc(recordBytes);
+      await readVolume(this.source, mftCluster * clusterBytes, bytes);
+      return parseMftRecord(bytes, 0);
+    });
+    const first = table.attributes.find((attribute) => attribute.type === ATTRIBUTE.data && attribute.name === '');
+    if (first === undefined || first.resident) throw new FilesystemError('FS_DAMAGED', '$MFT does not say where it lies.');
+    const runs: Run[] = [];
+    this.append(runs, first);
+    const { sizeBytes } = first;
+    this.layout = { runs, sizeBytes, initialisedBytes: Math.min(sizeBytes, first.initialisedBytes) };
+    const list = table.attributes.find((attribute) => attribute.type === ATTRIBUTE.attributeList);
+    if (list === undefined) return;
+    for (const entry of await this.listEntries(table, list)) {
+      if (entry.type !== ATTRIBUTE.data || entry.name !== '' || entry.lowestVcn === 0) continue;
+      const bytes = Buffer.alloc(recordBytes);
+      await readRuns(this.source, runs, { offsetBytes: entry.holder.number * recordBytes, target: bytes });
+      const piece = pieceIn(parseMftRecord(bytes, entry.holder.number), entry, table);
+      if (!piece.resident) this.append(runs, piece);
+    }
+  }
+
+  private page(index: number): Promise<Buffer> {
+    const cached = this.pages.get(index);
+    if (cached !== undefined) {
+      this.pages.delete(index);
+      this.pages.set(index, cached);
+      return cached;
+    }
+    const page = this.readPage(index);
+    this.pages.set(index, page);
+    page.catch(() => this.pages.delete(index));
+    const oldest = this.pages.keys().next().value;
+    if (this.pages.size > CACHED_PAGES && oldest !== undefined) this.pages.delete(oldest);
+    return page;
+  }
+
+  private async readPage(index: number): Promise<Buffer> {
+    const offsetBytes = index * PAGE_BYTES;
+    const bytes = Buffer.alloc(Math.min(PAGE_BYTES, this.layout.initialisedBytes - offsetBytes));
+    await readRuns(this.source, this.layout.runs, { offsetBytes, target: bytes });
+    return bytes;
+  }
+
+  private async orMirror(number: number, read: () => Promise<MftRecord>): Promise<MftRecord> {
+    try {
+      return await read();
+    } catch (error) {
+      if (number >= MIRRORED_RECORDS) throw error;
+      const copy = await this.mirrored(number);
+      if (copy === null) throw error;
+      this.warnings.add(`MFT record ${number} is damaged; its copy in $MFTMirr was used.`);
+      return copy;
+    }
+  }
+
+  private async mirrored(number: number): Promise<MftRecord | null> {
+    const { recordBytes, mftMirrorCluster, clusterBytes } = this.source.geometry;
+    try {
+      const bytes = Buffer.alloc(recordBytes);
+      await readVolume(this.source, mftMirrorCluster * clusterBytes + number * recordBytes, bytes);
+      return parseMftRecord(bytes, number);
+    } catch (error) {
+      if (error instanceof FilesystemError || error instanceof DiskError) return null;
+      throw error;
+    }
+  }
+}
+
+function pieceIn(holder: MftRecord, entry: AttributeListEntry, file: MftRecord): Attribute {
+  const foreign = holder !== file && holder.base?.number !== file.number;
+  const piece = holder.attributes.find(
+    ({ type, name, ...rest }) =>
+      type === entry.type && name === entry.name && (rest.resident ? 0 : rest.lowestVcn) === entry.lowestVcn,
+  );
+  if (!holder.inUse || foreign || piece === undefined) {
+    throw new FilesystemError('FS_DAMAGED', `MFT record ${holder.number} lacks a piece that record ${file.number} names.`);
+  }
+  return piece;
+}
