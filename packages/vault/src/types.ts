@@ -9,8 +9,9 @@ import type { BlockDevice, Extent } from '@diskfleet/disk';
 /** How to reach a store. Plain data, so it can be handed to worker threads and written to a job. */
 export type StoreConfig =
   | { readonly kind: 'directory'; readonly path: string }
-  /** `baseUrl` names one vault of a vault service: `http://127.0.0.1:7302/v1/vaults/<vaultId>`; `token` is a capability token. */
-  | { readonly kind: 'service'; readonly baseUrl: string; readonly token: string };
+  /** `baseUrl` names one vault of a vault service: `http://127.0.0.1:7302/v1/vaults/<vaultId>`; `token` is a capability token.
+   * `patienceMs` (default 2 min): how long a service that is away or failing is asked again before `VAULT_UNREACHABLE`. */
+  | { readonly kind: 'service'; readonly baseUrl: string; readonly token: string; readonly patienceMs?: number };
 
 export interface StoredObject {
   readonly name: string;

@@ -1,4 +1,104 @@
-import type { Store, StoreConfig } from '../types.ts';
-export async function serviceStore(_config: Extract<StoreConfig, { kind: 'service' }>): Promise<Store> {
-  throw new Error('not yet');
+/**
+ * A vault behind the vault service, over HTTP: `PUT|GET|HEAD {baseUrl}/objects/<name>` and `GET {baseUrl}/list`.
+ * Objects are named by their content and never change, so every request can be repeated safely: a service that restarts in the
+ * middle of a backup costs a pause, not the backup. No delete verb exists here.
+ */
+import { Agent as HttpAgent, type IncomingMessage } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
+import { z } from 'zod';
+import { VaultError } from '../errors.ts';
+import { sha256 } from '../keys/derive.ts';
+import type { Store, StoreConfig, StoredObject } from '../types.ts';
+import { checkName } from './names.ts';
+import { type Reply, type ServiceRequest, sendOnce, withPatience } from './serviceRequest.ts';
+
+const defaultPatienceMs = 120_000;
+const listShape = z.object({
+  objects: z.array(z.object({ name: z.string(), sizeBytes: z.int().min(0) })),
+  next: z.string().nullable(),
+});
+
+/** Makes the client; the first request connects. */
+export async function serviceStore(config: Extract<StoreConfig, { kind: 'service' }>): Promise<Store> {
+  const base = parseBase(config.baseUrl);
+  const agent = base.protocol === 'https:' ? new HttpsAgent({ keepAlive: true }) : new HttpAgent({ keepAlive: true });
+  const patienceMs = config.patienceMs ?? defaultPatienceMs;
+  const url = (path: string) => `${base.href}/${path}`;
+  const request = (wanted: Omit<ServiceRequest, 'agent' | 'token'>): Promise<Reply> =>
+    withPatience(patienceMs, () => sendOnce({ ...wanted, agent, token: config.token }));
+  const objectUrl = (name: string) => {
+    checkName(name);
+    return url(`objects/${name}`);
+  };
+  const read = async (name: string, range: { offsetBytes: number; lengthBytes: number } | undefined, into?: Uint8Array) => {
+    if (range !== undefined && range.lengthBytes === 0) return Buffer.alloc(0);
+    const last = range === undefined ? 0 : range.offsetBytes + range.lengthBytes - 1;
+    const headers: Record<string, string> = range === undefined ? {} : { range: `bytes=${range.offsetBytes}-${last}` };
+    const reply = await request({ method: 'GET', url: objectUrl(name), headers, into, bodyBytes: range?.lengthBytes });
+    return reply.body;
+  };
+  return {
+    location: base.href,
+    async put(name, bytes) {
+      const headers = { 'x-content-sha256': contentHash(name, bytes), 'content-length': String(bytes.length) };
+      const reply = await request({ method: 'PUT', url: objectUrl(name), headers, body: bytes });
+      return reply.status === 201 ? 'stored' : 'exists';
+    },
+    get: (name, range) => read(name, range),
+    async readInto(name, offsetBytes, target) {
+      await read(name, { offsetBytes, lengthBytes: target.length }, target);
+    },
+    async head(name) {
+      const reply = await request({ method: 'HEAD', url: objectUrl(name), headers: {}, absentIsFine: true });
+      return reply.status === 404 ? null : { name, sizeBytes: lengthOf(reply.headers) };
+    },
+    list: (prefix) => listPages(prefix, (query) => request({ method: 'GET', url: url(`list?${query}`), headers: {} })),
+    async remove(name) {
+      throw new VaultError(
+        'VAULT_REFUSED',
+        `objects of a vault service are removed by the service alone, not by a client (${name})`,
+      );
+    },
+    async close() {
+      agent.destroy();
+    },
+  };
+}
+
+function parseBase(baseUrl: string): { protocol: string; href: string } {
+  const parsed = URL.canParse(baseUrl) ? new URL(baseUrl) : null;
+  if (parsed === null || (parsed.protocol !== 'http:' && parsed.protocol !== 'https:')) {
+    throw new VaultError('VAULT_NOT_FOUND', `"${baseUrl}" is not the address of a vault service`);
+  }
+  return { protocol: parsed.protocol, href: parsed.href.replace(/\/+$/, '') };
+}
+
+/** Packs and index segments carry their hash in the name: no need to compute it twice. */
+function contentHash(name: string, bytes: Uint8Array): string {
+  return /^(?:packs|index)\/.*\/([0-9a-f]{64})$/.exec(name)?.[1] ?? sha256(bytes).toString('hex');
+}
+
+function lengthOf(headers: IncomingMessage['headers']): number {
+  const value = Number(headers['content-length']);
+  if (!Number.isSafeInteger(value)) throw new VaultError('VAULT_STORE_FAILED', 'the vault service answered without a length');
+  return value;
+}
+
+async function* listPages(prefix: string, ask: (query: string) => Promise<Reply>): AsyncIterable<StoredObject> {
+  for (let after: string | null = ''; after !== null; ) {
+    const reply = await ask(new URLSearchParams({ prefix, after }).toString());
+    const parsed = listShape.safeParse(parseJson(reply.body));
+    if (!parsed.success)
+      throw new VaultError('VAULT_STORE_FAILED', 'the vault service answered a listing this program cannot read');
+    yield* parsed.data.objects;
+    after = parsed.data.next;
+  }
+}
+
+function parseJson(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString('utf8'));
+  } catch {
+    return null;
+  }
 }
