@@ -26,6 +26,23 @@ export async function planRestore(vault: Vault, request: RestoreRequest): Promis
   }
 }
 
+/**
+ * The same plan for a target only its layout is known of, such as a disk of another PC: with equal layouts, `planHash` is equal to
+ * what `planRestore` makes on that PC.
+ * @throws as `planRestore`
+ */
+export async function planRestoreToLayout(vault: Vault, saved: SavedDiskRef, target: PlanTarget): Promise<RestorePlan> {
+  const point = await vault.openPoint(saved.pointId);
+  const disk = await openSavedDisk(point, saved.diskIndex);
+  try {
+    return decideRestore(await readSource(disk, saved), target);
+  } finally {
+    await disk.close();
+  }
+}
+
+type SavedDiskRef = Pick<RestoreRequest, 'pointId' | 'diskIndex'>;
+
 export async function planForDisk(disk: SavedDisk, request: RestoreRequest): Promise<RestorePlan> {
   return decideRestore(await readSource(disk, request), await readTarget(request.target));
 }
@@ -42,7 +59,7 @@ export async function openSavedDisk(point: SavedPoint, diskIndex: number): Promi
   return point.openDisk(diskIndex);
 }
 
-async function readSource(disk: SavedDisk, { pointId, diskIndex }: RestoreRequest): Promise<PlanSource> {
+async function readSource(disk: SavedDisk, { pointId, diskIndex }: SavedDiskRef): Promise<PlanSource> {
   const device = cachedDevice(disk);
   const layout = await readLayout(device);
   const table = layout.table === null ? null : await readPartitionTable(device);
