@@ -225,6 +225,11 @@ export const failureTexts = {
     data: 'The target is not trustworthy and carries no valid partition table. The restore point is intact.',
     todo: 'Replace the target disk and restore again.',
   },
+  DISK_NOT_IN_POINT: {
+    what: 'The restore point holds no such disk.',
+    data: noHarm,
+    todo: 'Disks of a point are counted from 0; most points hold one.',
+  },
   PATH_NOT_FOUND: {
     what: 'There is no such path in the image.',
     data: noHarm,

@@ -2,7 +2,7 @@
  * The mutual Ed25519 challenge. Each side signs its role, both identities and both nonces, so that a signature can be
  * neither replayed on another connection nor reflected back to its maker.
  */
-import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign, verify } from 'node:crypto';
+import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign, verify } from 'node:crypto';
 
 export interface HandshakeFacts {
   readonly machineId: string;
@@ -62,4 +62,10 @@ export function generateIdentity(): { publicKey: string; privateKey: string } {
     publicKey: pair.publicKey.export({ format: 'der', type: 'spki' }).subarray(-32).toString('base64'),
     privateKey: pair.privateKey.export({ format: 'der', type: 'pkcs8' }).subarray(-32).toString('base64'),
   };
+}
+
+/** Short form of a public key for a person to compare on two screens: `3f9c-01ab-77d2-e410` (first 8 bytes of its SHA-256). */
+export function keyFingerprint(rawPublicKeyBase64: string): string {
+  const digest = createHash('sha256').update(Buffer.from(rawPublicKeyBase64, 'base64')).digest('hex');
+  return digest.slice(0, 16).replace(/(.{4})(?=.)/g, '$1-');
 }

@@ -14,6 +14,7 @@ export {
   generateIdentity,
   type HandshakeFacts,
   handshakeBytes,
+  keyFingerprint,
   rawPrivateKey,
   rawPublicKey,
   signBytes,
