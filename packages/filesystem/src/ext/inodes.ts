@@ -1,0 +1,133 @@
+/** Inodes: what a file is and how long, and the 60 bytes that say where its content lies. Layout: ext4 documentation, Index Nodes. */
+import { ByteReader } from '../byteReader.ts';
+import { FilesystemError } from '../errors.ts';
+import type { EntryType } from '../filesystem.ts';
+import { insistOnBlocks, type Volume } from './volume.ts';
+
+export const rootInode = 2;
+
+const flag = { compressed: 0x4, encrypted: 0x800, extents: 0x80000, inlineData: 0x10000000 };
+/** Inodes are read this much at a time: those of one folder mostly lie side by side. */
+const chunkBytes = 32 << 10;
+const chunksKept = 128;
+
+export interface Inode {
+  readonly number: number;
+  readonly mode: number;
+  readonly type: EntryType;
+  readonly sizeBytes: number;
+  readonly modifiedAtMs: number;
+  /** The bytes of the inode, for its block map, extents or inline data. */
+  readonly raw: ByteReader;
+  /** Blocks of content and extended attributes, in units nobody needs: only zero or not matters. */
+  readonly hasBlocks: boolean;
+  readonly encrypted: boolean;
+  readonly compressed: boolean;
+  readonly usesExtents: boolean;
+  readonly inlineData: boolean;
+}
+
+/** @throws FilesystemError `FS_NOT_FOUND` when there is no such inode or it is free, `FS_DAMAGED`. */
+export async function readInode(volume: Volume, number: number): Promise<Inode> {
+  return parseInode(volume, number, await readInodeBytes(volume, number));
+}
+
+async function readInodeBytes(volume: Volume, number: number): Promise<ByteReader> {
+  const place = placeOf(volume, number);
+  const bytes = new Uint8Array(volume.superblock.inodeBytes);
+  await volume.device.read(place.tableBytes + place.offsetBytes, bytes);
+  return new ByteReader(bytes, `inode ${number}`);
+}
+
+function placeOf(volume: Volume, number: number): { tableBytes: number; offsetBytes: number; tableLengthBytes: number } {
+  const { inodeCount, inodesPerGroup, inodeBytes, blockBytes } = volume.superblock;
+  if (!Number.isInteger(number) || number < 1 || number > inodeCount) {
+    throw new FilesystemError('FS_NOT_FOUND', `there is no inode ${number}`);
+  }
+  const group = volume.groups.group(Math.floor((number - 1) / inodesPerGroup));
+  const tableLengthBytes = inodesPerGroup * inodeBytes;
+  insistOnBlocks(volume, group.inodeTableBlock, Math.ceil(tableLengthBytes / blockBytes), 'a group descriptor');
+  const offsetBytes = ((number - 1) % inodesPerGroup) * inodeBytes;
+  return { tableBytes: group.inodeTableBlock * blockBytes, offsetBytes, tableLengthBytes };
+}
+
+/** Reads inodes in pieces of the table and keeps the last few pieces: listing a folder asks for its neighbours next. */
+export class InodeCache {
+  private readonly volume: Volume;
+  private readonly chunks = new Map<number, Promise<Uint8Array>>();
+
+  constructor(volume: Volume) {
+    this.volume = volume;
+  }
+
+  /** As `readInode`. */
+  async read(number: number): Promise<Inode> {
+    const { tableBytes, offsetBytes, tableLengthBytes } = placeOf(this.volume, number);
+    const { inodeBytes } = this.volume.superblock;
+    const piece = Math.max(chunkBytes, inodeBytes);
+    const start = Math.floor(offsetBytes / piece) * piece;
+    const bytes = await this.chunk(tableBytes + start, Math.min(piece, tableLengthBytes - start));
+    const at = offsetBytes - start;
+    return parseInode(this.volume, number, new ByteReader(bytes.subarray(at, at + inodeBytes), `inode ${number}`));
+  }
+
+  private chunk(offsetBytes: number, lengthBytes: number): Promise<Uint8Array> {
+    const kept = this.chunks.get(offsetBytes);
+    if (kept) {
+      this.chunks.delete(offsetBytes);
+      this.chunks.set(offsetBytes, kept);
+      return kept;
+    }
+    const bytes = new Uint8Array(lengthBytes);
+    const reading = this.volume.device.read(offsetBytes, bytes).then(() => bytes);
+    this.chunks.set(offsetBytes, reading);
+    reading.catch(() => this.chunks.delete(offsetBytes));
+    const oldest = this.chunks.keys().next();
+    if (this.chunks.size > chunksKept && !oldest.done) this.chunks.delete(oldest.value);
+    return reading;
+  }
+}
+
+function parseInode(volume: Volume, number: number, raw: ByteReader): Inode {
+  const mode = raw.u16(0);
+  if (mode === 0) throw new FilesystemError('FS_NOT_FOUND', `inode ${number} is free`);
+  const type = typeOf(mode);
+  const flags = raw.u32(0x20);
+  const sizeBytes = raw.u32(4) + (type === 'file' || type === 'directory' ? raw.u32(0x6c) * 2 ** 32 : 0);
+  if (!Number.isSafeInteger(sizeBytes)) throw new FilesystemError('FS_DAMAGED', `inode ${number} claims an impossible size`);
+  const attributeSectors = raw.u32(0x68) === 0 ? 0 : (volume.superblock.blockBytes * volume.superblock.clusterBlocks) / 512;
+  return {
+    number,
+    mode,
+    type,
+    sizeBytes,
+    modifiedAtMs: modifiedAtMs(raw),
+    raw,
+    hasBlocks: raw.u32(0x1c) > attributeSectors,
+    encrypted: (flags & flag.encrypted) !== 0,
+    compressed: (flags & flag.compressed) !== 0,
+    usesExtents: (flags & flag.extents) !== 0,
+    inlineData: (flags & flag.inlineData) !== 0,
+  };
+}
+
+function typeOf(mode: number): EntryType {
+  switch (mode & 0xf000) {
+    case 0x8000:
+      return 'file';
+    case 0x4000:
+      return 'directory';
+    case 0xa000:
+      return 'symlink';
+    default:
+      return 'other';
+  }
+}
+
+/** Inodes of more than 128 bytes say how much of the rest they use; there lie nanoseconds and two more bits of the seconds. */
+function modifiedAtMs(raw: ByteReader): number {
+  const seconds = raw.i32(0x10);
+  if (raw.length <= 128 || raw.u16(0x80) < 12) return seconds * 1000;
+  const extra = raw.u32(0x88);
+  return (seconds + (extra & 3) * 2 ** 32) * 1000 + Math.floor((extra >>> 2) / 1_000_000);
+}
