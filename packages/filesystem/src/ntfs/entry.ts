@@ -21,6 +21,9 @@ const FILE_ATTRIBUTE = {
   directory: 0x10000000,
 } as const;
 const ABSENT = FILE_ATTRIBUTE.offline | FILE_ATTRIBUTE.recallOnOpen | FILE_ATTRIBUTE.recallOnAccess;
+const FIRST_BATCH_ENTRIES = 64;
+const LARGEST_BATCH_ENTRIES = 4096;
+const PREFETCHED_RECORDS = 256;
 const LONGEST_INTERIX_BYTES = 8 + 2 * 4096;
 const INTERIX_LINK = 'IntxLNK\x01';
 const INTERIX_DEVICES = ['IntxCHR\0', 'IntxBLK\0'];
@@ -56,10 +59,30 @@ export async function* listDirectory(mft: Mft, directory: DirectoryEntry): Async
   const record = await mft.file(parseRef(directory.ref));
   const isLink = record.isDirectory && (await readFacts(mft, record)).type !== 'directory';
   if (!record.isDirectory || isLink) throw new FilesystemError('FS_NOT_A_DIRECTORY', `"${directory.name}" is not a folder.`);
+  let batch: IndexEntry[] = [];
+  let batchEntries = FIRST_BATCH_ENTRIES;
   for await (const indexed of walkDirectory(mft, record)) {
     if (record.number === ROOT_RECORD && indexed.reference.number < FIRST_USER_RECORD) continue;
-    yield await describe(mft, indexed);
+    batch.push(indexed);
+    if (batch.length < batchEntries) continue;
+    yield* await describeAll(mft, batch);
+    batch = [];
+    batchEntries = Math.min(batchEntries * 8, LARGEST_BATCH_ENTRIES);
   }
+  yield* await describeAll(mft, batch);
+}
+
+/** Records are visited in the order of the table, whatever the order of the names, so each part of the table is read once. */
+async function describeAll(mft: Mft, batch: readonly IndexEntry[]): Promise<DirectoryEntry[]> {
+  const order = batch.map((indexed, position) => ({ indexed, position }));
+  order.sort((one, other) => one.indexed.reference.number - other.indexed.reference.number);
+  const described: DirectoryEntry[] = new Array(batch.length);
+  for (let start = 0; start < order.length; start += PREFETCHED_RECORDS) {
+    const part = order.slice(start, start + PREFETCHED_RECORDS);
+    await mft.prefetch(part.map(({ indexed }) => indexed.reference.number));
+    for (const { indexed, position } of part) described[position] = await describe(mft, indexed);
+  }
+  return described;
 }
 
 /** @throws FilesystemError `FS_NOT_A_FILE`, `FS_NOT_FOUND`, `FS_UNSUPPORTED`, `FS_ENCRYPTED_FILE`, `FS_DAMAGED`. */

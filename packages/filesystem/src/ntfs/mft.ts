@@ -11,8 +11,9 @@ import { type MftRecord, type MftReference, parseMftRecord } from './mftRecord.t
 import { appendRuns, coveredClusters, type Run } from './runList.ts';
 import { type NtfsSource, type RunLayout, readRuns, readVolume, runStream } from './stream.ts';
 
-const PAGE_BYTES = 64 * 1024;
-const CACHED_PAGES = 64;
+const PAGE_BYTES = 16 * 1024;
+const CACHED_PAGES = 512;
+const LARGEST_READ_PAGES = 64;
 const MIRRORED_RECORDS = 4;
 
 export class Mft {
@@ -35,16 +36,26 @@ export class Mft {
   /** Record `number`, in use or not. @throws FilesystemError `FS_DAMAGED`, `FS_NOT_FOUND` behind the end of the table. */
   async record(number: number): Promise<MftRecord> {
     const { recordBytes } = this.source.geometry;
-    const offsetBytes = number * recordBytes;
-    if (!Number.isSafeInteger(offsetBytes) || offsetBytes + recordBytes > this.layout.initialisedBytes) {
-      throw new FilesystemError('FS_NOT_FOUND', `There is no MFT record ${number}.`);
-    }
+    if (!this.holds(number)) throw new FilesystemError('FS_NOT_FOUND', `There is no MFT record ${number}.`);
     return this.orMirror(number, async () => {
-      const pageIndex = Math.floor(offsetBytes / PAGE_BYTES);
+      const pageIndex = this.pageOf(number);
       const page = await this.page(pageIndex);
-      const inPage = offsetBytes - pageIndex * PAGE_BYTES;
+      const inPage = number * recordBytes - pageIndex * this.pageBytes;
       return parseMftRecord(Buffer.from(page.subarray(inPage, inPage + recordBytes)), number);
     });
+  }
+
+  /** Gets the pages of these records (ascending, a few hundred at most) into the cache, neighbouring pages by one read. */
+  async prefetch(numbers: readonly number[]): Promise<void> {
+    const spans: { first: number; pages: number }[] = [];
+    for (const number of numbers) {
+      const index = this.holds(number) ? this.pageOf(number) : -1;
+      const last = spans.at(-1);
+      if (index < 0 || this.pages.has(index) || (last !== undefined && index < last.first + last.pages)) continue;
+      if (last !== undefined && index === last.first + last.pages && last.pages < LARGEST_READ_PAGES) last.pages += 1;
+      else spans.push({ first: index, pages: 1 });
+    }
+    await Promise.allSettled(spans.flatMap(({ first, pages }) => this.startReading(first, pages)));
   }
 
   /** A file's base record, checked to be the one `reference` meant. @throws FilesystemError `FS_NOT_FOUND` when it is gone. */
@@ -130,26 +141,49 @@ export class Mft {
     }
   }
 
-  private page(index: number): Promise<Buffer> {
+  private holds(number: number): boolean {
+    const endBytes = (number + 1) * this.source.geometry.recordBytes;
+    return Number.isSafeInteger(endBytes) && endBytes <= this.layout.initialisedBytes;
+  }
+
+  private get pageBytes(): number {
+    return Math.max(PAGE_BYTES, this.source.geometry.recordBytes);
+  }
+
+  private pageOf(number: number): number {
+    return Math.floor((number * this.source.geometry.recordBytes) / this.pageBytes);
+  }
+
+  private async page(index: number): Promise<Buffer> {
     const cached = this.pages.get(index);
     if (cached !== undefined) {
       this.pages.delete(index);
       this.pages.set(index, cached);
       return cached;
     }
-    const page = this.readPage(index);
-    this.pages.set(index, page);
-    page.catch(() => this.pages.delete(index));
-    const oldest = this.pages.keys().next().value;
-    if (this.pages.size > CACHED_PAGES && oldest !== undefined) this.pages.delete(oldest);
-    return page;
+    const [page] = this.startReading(index, 1);
+    return page ?? Buffer.alloc(0);
   }
 
-  private async readPage(index: number): Promise<Buffer> {
-    const offsetBytes = index * PAGE_BYTES;
-    const bytes = Buffer.alloc(Math.min(PAGE_BYTES, this.layout.initialisedBytes - offsetBytes));
-    await readRuns(this.source, this.layout.runs, { offsetBytes, target: bytes });
-    return bytes;
+  /** Puts `count` pages into the cache, filled by one read. */
+  private startReading(first: number, count: number): Promise<Buffer>[] {
+    const offsetBytes = first * this.pageBytes;
+    const bytes = Buffer.alloc(Math.min(count * this.pageBytes, this.layout.initialisedBytes - offsetBytes));
+    const reading = readRuns(this.source, this.layout.runs, { offsetBytes, target: bytes });
+    const started: Promise<Buffer>[] = [];
+    for (let index = first; index < first + count; index++) {
+      const from = (index - first) * this.pageBytes;
+      const page = reading.then(() => Buffer.from(bytes.subarray(from, from + this.pageBytes)));
+      page.catch(() => this.pages.delete(index));
+      this.pages.set(index, page);
+      started.push(page);
+    }
+    while (this.pages.size > CACHED_PAGES) {
+      const oldest = this.pages.keys().next().value;
+      if (oldest === undefined) break;
+      this.pages.delete(oldest);
+    }
+    return started;
   }
 
   private async orMirror(number: number, read: () => Promise<MftRecord>): Promise<MftRecord> {

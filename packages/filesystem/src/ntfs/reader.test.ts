@@ -5,19 +5,9 @@ import { expect, test } from 'vitest';
 import { filesystemContract } from '../testing/filesystemContract.ts';
 import { describeNeeding, makeScratch } from '../testing/scratch.ts';
 import { ntfsReader } from './reader.ts';
-import { makeNtfsVolume, NTFS_TOOLS, partcloneNtfsExtents } from './testing/ntfsVolume.ts';
+import { makeNtfsVolume, NTFS_TOOLS, partcloneNtfsExtents, pattern } from './testing/ntfsVolume.ts';
 
 const MIB = 1024 * 1024;
-
-/** Bytes that differ from one place to the next, so a misplaced cluster shows. */
-function pattern(lengthBytes: number, seed: number): Buffer {
-  const bytes = Buffer.alloc(lengthBytes);
-  for (let offset = 0, value = seed; offset + 4 <= lengthBytes; offset += 4) {
-    value = (Math.imul(value, 1664525) + 1013904223) >>> 0;
-    bytes.writeUInt32LE(value, offset);
-  }
-  return bytes;
-}
 
 async function fillMixed(folder: string, files = 300): Promise<void> {
   await mkdir(join(folder, 'documents/deep/deeper'), { recursive: true });
