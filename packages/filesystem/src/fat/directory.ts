@@ -1,0 +1,135 @@
+/** Lists folders. An entry's `ref` is `root`, or where its 32-byte slot lies on the volume. */
+import { readBytes } from '@diskfleet/disk';
+import { FilesystemError } from '../errors.ts';
+import type { DirectoryEntry } from '../filesystem.ts';
+import type { Chains } from './chain.ts';
+import {
+  decodeShortName,
+  isDirectorySlot,
+  LongName,
+  SLOT_BYTES,
+  type SlotName,
+  slotFirstCluster,
+  slotKind,
+  slotModifiedAtMs,
+  slotSizeBytes,
+} from './slot.ts';
+import { clusterOffset, type FatVolume, isCluster } from './volume.ts';
+
+/** The format's own bound: drivers refuse folders of more than 2 MiB. */
+const MAX_SLOTS = 65_536;
+const MAX_READ_BYTES = 1 << 20;
+
+export const ROOT_REF = 'root';
+
+export const rootEntry: DirectoryEntry = {
+  name: '',
+  nameBytes: new Uint8Array(0),
+  type: 'directory',
+  sizeBytes: 0,
+  modifiedAtMs: null,
+  mode: null,
+  ref: ROOT_REF,
+  linkTarget: null,
+};
+
+/** A slot in use and where it lies. */
+export interface PlacedSlot {
+  readonly slot: Buffer;
+  readonly offsetBytes: number;
+}
+
+/** @throws FilesystemError `FS_NOT_A_DIRECTORY`, `FS_NOT_FOUND`, `FS_DAMAGED`, `FS_TOO_LARGE` */
+export async function* listDirectory(chains: Chains, directory: DirectoryEntry): AsyncGenerator<DirectoryEntry> {
+  const first = await firstClusterOf(chains.volume, directory);
+  const longName = new LongName();
+  for await (const placed of readSlots(chains, first)) {
+    switch (slotKind(placed.slot)) {
+      case 'longName':
+        longName.add(placed.slot);
+        break;
+      case 'entry':
+        yield toEntry(placed, longName.take(placed.slot) ?? decodeShortName(placed.slot));
+        break;
+      default:
+        longName.clear();
+    }
+  }
+}
+
+/** Reads the slot a `ref` names. @throws FilesystemError `FS_NOT_FOUND` when it names none */
+export async function readSlot({ device, geometry }: FatVolume, ref: string): Promise<Buffer> {
+  const offsetBytes = /^\d{1,15}$/.test(ref) ? Number(ref) : -1;
+  const inside =
+    offsetBytes >= geometry.rootOffsetBytes && offsetBytes + SLOT_BYTES <= Math.min(geometry.totalBytes, device.sizeBytes);
+  const slot = inside && offsetBytes % SLOT_BYTES === 0 ? await readBytes(device, offsetBytes, SLOT_BYTES) : null;
+  if (slot === null || slotKind(slot) !== 'entry') throw new FilesystemError('FS_NOT_FOUND', 'The entry is no longer there.');
+  return slot;
+}
+
+/** All slots of a folder up to its end mark; `null` stands for the fixed root directory of FAT12/16. */
+export async function* readSlots(chains: Chains, firstCluster: number | null): AsyncGenerator<PlacedSlot> {
+  let seen = 0;
+  for await (const { bytes, offsetBytes } of readPieces(chains, firstCluster)) {
+    for (let at = 0; at + SLOT_BYTES <= bytes.length; at += SLOT_BYTES) {
+      const slot = bytes.subarray(at, at + SLOT_BYTES);
+      if (slotKind(slot) === 'end') return;
+      seen += 1;
+      if (seen > MAX_SLOTS)
+        throw new FilesystemError('FS_TOO_LARGE', `The folder has more than ${MAX_SLOTS} entries; it is damaged.`);
+      yield { slot, offsetBytes: offsetBytes + at };
+    }
+  }
+}
+
+async function* readPieces(chains: Chains, firstCluster: number | null): AsyncGenerator<{ bytes: Buffer; offsetBytes: number }> {
+  const { volume } = chains;
+  const { device, geometry } = volume;
+  if (firstCluster === null) {
+    yield { bytes: await readBytes(device, geometry.rootOffsetBytes, geometry.rootBytes), offsetBytes: geometry.rootOffsetBytes };
+    return;
+  }
+  const chain = await chains.follow(firstCluster, Math.ceil(((MAX_SLOTS + 1) * SLOT_BYTES) / geometry.clusterBytes));
+  for (const [run, start] of chain.start.entries()) {
+    const clusters = (chain.at[run + 1] ?? chain.clusterCount) - (chain.at[run] ?? 0);
+    const runOffsetBytes = clusterOffset(volume, start);
+    const runBytes = clusters * geometry.clusterBytes;
+    for (let done = 0; done < runBytes; done += MAX_READ_BYTES) {
+      const bytes = await readBytes(device, runOffsetBytes + done, Math.min(MAX_READ_BYTES, runBytes - done));
+      yield { bytes, offsetBytes: runOffsetBytes + done };
+    }
+  }
+  if (chain.end !== 'whole')
+    throw new FilesystemError('FS_DAMAGED', `The cluster chain of a folder is ${describeEnd(chain.end)}.`);
+}
+
+export function describeEnd(end: 'broken' | 'circle'): string {
+  return end === 'broken' ? 'broken' : 'a circle';
+}
+
+async function firstClusterOf(volume: FatVolume, directory: DirectoryEntry): Promise<number | null> {
+  const { geometry } = volume;
+  if (directory.type !== 'directory') throw new FilesystemError('FS_NOT_A_DIRECTORY', `${directory.name} is not a folder.`);
+  const wide = geometry.kind === 'fat32';
+  if (directory.ref === ROOT_REF) return wide ? geometry.rootCluster : null;
+  const slot = await readSlot(volume, directory.ref);
+  if (!isDirectorySlot(slot)) throw new FilesystemError('FS_NOT_A_DIRECTORY', `${directory.name} is not a folder.`);
+  const first = slotFirstCluster(slot, wide);
+  if (!isCluster(volume, first))
+    throw new FilesystemError('FS_DAMAGED', `The folder ${directory.name} begins outside the volume.`);
+  return first;
+}
+
+function toEntry({ slot, offsetBytes }: PlacedSlot, { name, bytes }: SlotName): DirectoryEntry {
+  const isDirectory = isDirectorySlot(slot);
+  return {
+    name,
+    nameBytes: new Uint8Array(bytes),
+    type: isDirectory ? 'directory' : 'file',
+    sizeBytes: isDirectory ? 0 : slotSizeBytes(slot),
+    modifiedAtMs: slotModifiedAtMs(slot),
+    mode: null,
+    ref: String(offsetBytes),
+    linkTarget: null,
+  };
+}
