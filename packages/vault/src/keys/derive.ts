@@ -1,7 +1,7 @@
 /** [F5] Every key in use is derived from one of the vault's two secrets for one purpose, bound to the vault's id. */
 import { createHash, createHmac, hkdfSync } from 'node:crypto';
 
-export type KeyPurpose = 'data chunk id' | 'meta chunk id' | 'config' | 'index' | 'manifest' | 'session';
+export type KeyPurpose = 'data chunk id' | 'meta chunk id' | 'config' | 'index' | 'manifest';
 
 /** HKDF-SHA-256 of the id key; salt = the vault id's text, info = `diskfleet v1 <purpose>`. */
 export function deriveKey(idKey: Uint8Array, vaultId: string, purpose: KeyPurpose): Buffer {

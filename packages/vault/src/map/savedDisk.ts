@@ -2,7 +2,7 @@
 import { DiskError } from '@diskfleet/disk';
 import { VaultError } from '../errors.ts';
 import type { MapEntry, SavedDisk, SavedDiskInfo } from '../types.ts';
-import { decodeLeaf, decodePage, decodeRoot, type LeafEntry, leavesPerPage, regionBytes } from './mapNodes.ts';
+import { type ChildId, decodeLeaf, decodePage, decodeRoot, type LeafEntry, leavesPerPage, regionBytes } from './mapNodes.ts';
 
 const keptLeaves = 64;
 const keptPages = 16;
@@ -72,7 +72,8 @@ function firstEndingAfter(leaf: readonly LeafEntry[], at: number): number {
 
 /** The regions of a disk that have a leaf, and their leaves. */
 export interface DiskMap {
-  readonly pages: readonly number[];
+  /** Pages that exist, in order, and their ids. */
+  readonly pages: readonly ChildId[];
   /** Region numbers with a leaf, in order, and the leaves' ids. */
   pageLeaves(page: number): Promise<readonly { region: number; id: Buffer }[]>;
   leaf(region: number): Promise<readonly LeafEntry[]>;
@@ -104,7 +105,7 @@ export async function openMap(info: SavedDiskInfo, readNode: ReadNode): Promise<
     return entries;
   };
   return {
-    pages: root.pages.map(({ index }) => index),
+    pages: root.pages,
     pageLeaves,
     leaf: (region) => remember(leaves, region, keptLeaves, () => loadLeaf(region)),
   };
@@ -128,7 +129,7 @@ function remember<T>(kept: Map<number, Promise<T>>, key: number, limit: number, 
 
 async function* streamEntries(map: DiskMap): AsyncIterable<MapEntry> {
   for (const page of map.pages) {
-    for (const { region } of await map.pageLeaves(page)) {
+    for (const { region } of await map.pageLeaves(page.index)) {
       const base = region * regionBytes;
       for (const entry of await map.leaf(region)) yield toMapEntry(entry, base);
     }

@@ -209,7 +209,7 @@ class StoredVault implements Vault {
   }
 
   async verify(options: VerifyOptions): Promise<VerifyReport> {
-    return verifyVault({ ...this.context, reader: this.reader }, options);
+    return verifyVault(this.context, options);
   }
 
   async refresh(): Promise<void> {

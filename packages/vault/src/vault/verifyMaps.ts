@@ -1,0 +1,112 @@
+/** [F22] Maps: does every reference of every point lead to bytes that are there. Needs the read capability. */
+import { VaultError } from '../errors.ts';
+import type { LocationTable } from '../index/locationTable.ts';
+import { type ChildId, pageBytes, regionBytes } from '../map/mapNodes.ts';
+import { type DiskMap, openMap } from '../map/savedDisk.ts';
+import type { StoredChunkReader } from '../pack/chunkReader.ts';
+import type { SavedDiskInfo } from '../types.ts';
+import type { DamageList } from './damage.ts';
+import type { BadPlaces } from './verifyPacks.ts';
+
+export interface MapCheck {
+  readonly reader: StoredChunkReader;
+  readonly table: LocationTable;
+  readonly damage: DamageList;
+  readonly bad: BadPlaces;
+  /** Leaves found sound in this run: shared by many points, walked once. */
+  readonly soundLeaves: Set<string>;
+  readonly signal: AbortSignal | undefined;
+  /** Told of every pack that is needed. */
+  readonly onPack?: (ordinal: number) => void;
+}
+
+export interface DiskOfPoint {
+  readonly pointId: string;
+  readonly disk: number;
+  readonly info: SavedDiskInfo;
+}
+
+export async function verifyMap(check: MapCheck, of: DiskOfPoint): Promise<void> {
+  const whole = { ...of, from: 0, to: of.info.sizeBytes };
+  const map = await attempt(check, { id: Buffer.from(of.info.mapRootId, 'hex'), range: whole }, () =>
+    openMap(of.info, (id) => readNode(check, id)),
+  );
+  for (const page of map?.pages ?? []) {
+    check.signal?.throwIfAborted();
+    await verifyPage(check, of, { map, page });
+  }
+}
+
+async function verifyPage(check: MapCheck, of: DiskOfPoint, at: { map: DiskMap | null; page: ChildId }): Promise<void> {
+  const { map, page } = at;
+  const from = page.index * pageBytes;
+  const pageRange = { ...of, from, to: Math.min(of.info.sizeBytes, from + pageBytes) };
+  const leaves = map === null ? null : await attempt(check, { id: page.id, range: pageRange }, () => map.pageLeaves(page.index));
+  for (const { region, id } of leaves ?? []) {
+    const key = id.toString('latin1');
+    if (check.soundLeaves.has(key)) continue;
+    const start = region * regionBytes;
+    const range = { ...of, from: start, to: Math.min(of.info.sizeBytes, start + regionBytes) };
+    const sound = await verifyLeaf(check, { map, region, id, range });
+    if (sound) check.soundLeaves.add(key);
+  }
+}
+
+type Range = DiskOfPoint & { readonly from: number; readonly to: number };
+
+async function verifyLeaf(
+  check: MapCheck,
+  leaf: { map: DiskMap | null; region: number; id: Buffer; range: Range },
+): Promise<boolean> {
+  const { map, region, range } = leaf;
+  if (map === null) return false;
+  const entries = await attempt(check, { id: leaf.id, range }, () => map.leaf(region));
+  if (entries === null) return false;
+  let sound = true;
+  for (const entry of entries) {
+    if (entry.chunk === null) continue;
+    const from = region * regionBytes + entry.at;
+    const needed = entry.chunkOffset + entry.length;
+    if (!checkChunk(check, entry.chunk, { range: { ...range, from, to: from + entry.length }, needed })) sound = false;
+  }
+  return sound;
+}
+
+/** False when no sound copy of the chunk is known. */
+function checkChunk(check: MapCheck, id: Buffer, use: { range: Range; needed: number }): boolean {
+  const places = check.table.places(id);
+  const blames: string[] = [];
+  for (const place of places) {
+    check.onPack?.(place.pack);
+    const blame = check.bad.blame(place);
+    if (blame === null && (place.lengthWord & 0x0fffffff) >= use.needed) return true;
+    if (blame !== null) blames.push(blame);
+  }
+  const object = blames[0] ?? `chunk ${id.toString('hex')}`;
+  const problem = places.length === 0 ? 'no sound index segment says where it is' : 'it is shorter than the map says';
+  check.damage.add(object, problem);
+  check.damage.hit(object, use.range);
+  return false;
+}
+
+function readNode(check: MapCheck, id: Uint8Array): Promise<Buffer> {
+  for (const place of check.table.places(Buffer.from(id))) check.onPack?.(place.pack);
+  return check.reader.readChunk(id);
+}
+
+/** Runs a step that reads a map node; when the node is lost, everything it covers is. */
+async function attempt<T>(check: MapCheck, node: { id: Buffer; range: Range }, step: () => Promise<T>): Promise<T | null> {
+  try {
+    return await step();
+  } catch (cause) {
+    const expected = ['CHUNK_DAMAGED', 'CHUNK_MISSING', 'POINT_DAMAGED'];
+    if (!(cause instanceof VaultError) || !expected.includes(cause.code)) throw cause;
+    const place = check.table.places(node.id)[0];
+    const blame = place === undefined ? null : check.bad.blame(place);
+    const { pointId, disk, from, to } = node.range;
+    const object = blame ?? `chunk ${node.id.toString('hex')}`;
+    check.damage.add(object, cause.message);
+    check.damage.hit(object, { pointId, disk, from, to });
+    return null;
+  }
+}
