@@ -1,7 +1,5 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { readBytes } from './blockDevice.ts';
@@ -13,10 +11,12 @@ import { overlayDevice } from './overlayDevice.ts';
 import { sliceDevice } from './sliceDevice.ts';
 import { blockDeviceContract } from './testing/blockDeviceContract.ts';
 import { loopDevice } from './testing/loopDevice.ts';
+import { run, scratchFolder } from './testing/machine.ts';
 import { missingNeeds, titled } from './testing/missingNeeds.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'diskfleet-disk-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const scratch = scratchFolder();
+const folder = scratch.path;
+afterAll(scratch.remove);
 const noLoop = missingNeeds('root', 'loop devices', 'losetup', 'mkfs.ext4');
 let files = 0;
 function fileWith(content: Uint8Array): string {
@@ -104,15 +104,15 @@ describe.skipIf(noLoop !== null)(titled('loop devices', noLoop), () => {
 
   it('refuses a mounted device', async () => {
     const path = fileWith(Buffer.alloc(4 << 20));
-    execFileSync('mkfs.ext4', ['-q', '-F', path]);
+    run('mkfs.ext4', ['-q', '-F', path]);
     const loop = loopDevice(path);
     const mountPoint = mkdtempSync(join(folder, 'mount-'));
     try {
-      execFileSync('mount', ['-t', 'ext4', loop.path, mountPoint]);
+      run('mount', ['-t', 'ext4', loop.path, mountPoint]);
       try {
         await expect(openWritableFileDevice(loop.path)).rejects.toMatchObject({ code: 'DISK_BUSY' });
       } finally {
-        execFileSync('umount', [mountPoint]);
+        run('umount', [mountPoint]);
       }
     } finally {
       loop.detach();
@@ -130,12 +130,12 @@ describe.skipIf(noLoop !== null)(titled('loop devices', noLoop), () => {
 
   it('says DISK_FULL when the file system below has no room left', async () => {
     const image = fileWith(Buffer.alloc(0));
-    execFileSync('truncate', ['-s', '8M', image]);
-    execFileSync('mkfs.ext4', ['-q', '-F', image]);
+    run('truncate', ['-s', '8M', image]);
+    run('mkfs.ext4', ['-q', '-F', image]);
     const loop = loopDevice(image);
     const mountPoint = mkdtempSync(join(folder, 'full-'));
     try {
-      execFileSync('mount', ['-t', 'ext4', loop.path, mountPoint]);
+      run('mount', ['-t', 'ext4', loop.path, mountPoint]);
       try {
         const device = await openWritableFileDevice(join(mountPoint, 'big.img'), { createSizeBytes: 64 << 20 });
         const fill = async () => {
@@ -145,7 +145,7 @@ describe.skipIf(noLoop !== null)(titled('loop devices', noLoop), () => {
         await expect(fill()).rejects.toMatchObject({ code: 'DISK_FULL', retry: 'later' });
         await device.close();
       } finally {
-        execFileSync('umount', [mountPoint]);
+        run('umount', [mountPoint]);
       }
     } finally {
       loop.detach();
@@ -176,6 +176,14 @@ describe('files as disks', () => {
     await device.close();
   });
 
+  it('leaves nothing behind when the file cannot be made that large', async () => {
+    const path = join(folder, 'absurd.img');
+    await expect(openWritableFileDevice(path, { createSizeBytes: 2 ** 53 - 1 })).rejects.toMatchObject({
+      code: 'DISK_WRITE_FAILED',
+    });
+    expect(existsSync(path)).toBe(false);
+  });
+
   it('follows links', async () => {
     const link = join(folder, 'link');
     symlinkSync(fileWith(Buffer.alloc(1024, 3)), link);
@@ -186,7 +194,7 @@ describe('files as disks', () => {
 
   it('refuses what is no disk, by code', async () => {
     const fifo = join(folder, 'fifo');
-    execFileSync('mkfifo', [fifo]);
+    run('mkfifo', [fifo]);
     for (const openDevice of [openFileDevice, openWritableFileDevice]) {
       await expect(openDevice(join(folder, 'absent'))).rejects.toMatchObject({ code: 'DISK_NOT_FOUND' });
       await expect(openDevice(folder)).rejects.toMatchObject({ code: 'DISK_WRONG_KIND' });
@@ -198,7 +206,7 @@ describe('files as disks', () => {
   it('says so when the file is cut short under it', async () => {
     const path = fileWith(Buffer.alloc(8192));
     const device = await openFileDevice(path);
-    execFileSync('truncate', ['-s', '4096', path]);
+    run('truncate', ['-s', '4096', path]);
     await expect(readBytes(device, 4000, 200)).rejects.toMatchObject({ code: 'DISK_READ_FAILED' });
     await device.close();
   });

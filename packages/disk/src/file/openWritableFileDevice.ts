@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, unlink } from 'node:fs/promises';
 import type { WritableBlockDevice } from '../blockDevice.ts';
 import { DiskError } from '../errors.ts';
 import { checkRange } from '../range.ts';
@@ -34,15 +34,21 @@ export async function openWritableFileDevice(
 }
 
 async function createSparse(path: string, sizeBytes: number): Promise<void> {
-  let handle: FileHandle | undefined;
+  let handle: FileHandle;
   try {
     handle = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
+  } catch (cause) {
+    if (cause instanceof Error && 'code' in cause && cause.code === 'EEXIST') return;
+    throw openFailed(path, cause);
+  }
+  try {
     await handle.truncate(sizeBytes);
   } catch (cause) {
-    const exists = cause instanceof Error && 'code' in cause && cause.code === 'EEXIST';
-    if (!exists) throw openFailed(path, cause);
+    // An empty file left here would be opened as an empty disk next time.
+    await unlink(path);
+    throw writeFailed(path, sizeBytes, cause);
   } finally {
-    await handle?.close();
+    await handle.close();
   }
 }
 

@@ -51,6 +51,13 @@ export function writeFailed(path: string, offsetBytes: number, cause: unknown): 
       cause,
     });
   }
+  if (code === 'EFBIG') {
+    return new DiskError(
+      'DISK_WRITE_FAILED',
+      `the file system below cannot hold ${path}: a file of that size is too large for it`,
+      { cause },
+    );
+  }
   if (code === 'EROFS' || code === 'EPERM') {
     return new DiskError('DISK_READ_ONLY', `${path} cannot be written: the medium is read-only`, { cause });
   }

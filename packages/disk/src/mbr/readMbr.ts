@@ -17,7 +17,8 @@ export async function readMbr(device: BlockDevice, mbr: MbrSector, sectorBytes: 
   // mkfs.fat and isohybrid write a slot that begins at sector 0, to please firmware: the disk is one volume.
   const real = filled.filter((slot) => slot.startSector > 0);
   if (real.length === 0 && (filled.length > 0 || looksLikeBootSector(mbr.bytes))) return null;
-  if (looksLikeBootSector(mbr.bytes) && real.every((slot) => slot.startSector * sectorBytes >= device.sizeBytes)) return null;
+  const onDisk = (slot: MbrSlot) => (slot.startSector + slot.sectorCount) * sectorBytes <= device.sizeBytes;
+  if (looksLikeBootSector(mbr.bytes) && !real.every(onDisk)) return null;
 
   const warnings: string[] = [];
   const tableExtents: Extent[] = [{ offsetBytes: 0, lengthBytes: MBR_BYTES }];

@@ -1,6 +1,6 @@
 /**
- * Tells a filesystem's own boot sector from an MBR: both end in 55 AA. Only used when the slots alone do not decide, so a
- * boot sector that was copied into an MBR with real partitions stays an MBR.
+ * Tells a filesystem's own boot sector from an MBR: both end in 55 AA. Slots that all lie on the disk weigh more, so an MBR whose
+ * boot code was made from a boot sector stays an MBR; message text read as slots never does lie there.
  */
 export function looksLikeBootSector(sector: Buffer): boolean {
   const jump = sector.readUInt8(0);

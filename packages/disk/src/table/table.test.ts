@@ -1,7 +1,5 @@
 /** Golden tables made by sgdisk and sfdisk, read by us; tables written by us, judged by sgdisk and sfdisk. */
-import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { copyFileSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import {
@@ -13,13 +11,15 @@ import {
   openWritableFileDevice,
 } from '../index.ts';
 import { loopDevice } from '../testing/loopDevice.ts';
+import { run, scratchFolder } from '../testing/machine.ts';
 import { missingNeeds, titled } from '../testing/missingNeeds.ts';
 import type { PartitionTable } from './partitionTable.ts';
 import { readPartitionTable } from './readPartitionTable.ts';
 
 const MIB = 1 << 20;
-const folder = mkdtempSync(join(tmpdir(), 'diskfleet-table-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const scratch = scratchFolder();
+const folder = scratch.path;
+afterAll(scratch.remove);
 const noTools = missingNeeds('sgdisk', 'sfdisk', 'mkfs.fat', 'mkfs.ntfs', 'mkfs.ext4');
 const noLoop = missingNeeds('root', 'loop devices', 'losetup') ?? noTools;
 let image = '';
@@ -32,16 +32,16 @@ beforeEach(() => {
 });
 
 function sgdisk(...args: string[]): string {
-  return execFileSync('sgdisk', [...args, image], { encoding: 'utf8', stdio: 'pipe' });
+  return run('sgdisk', [...args, image]);
 }
 
 function sfdisk(script: string, ...args: string[]): void {
-  execFileSync('sfdisk', ['-q', ...args, image], { input: script, stdio: ['pipe', 'pipe', 'pipe'] });
+  run('sfdisk', ['-q', ...args, image], script);
 }
 
 /** What sfdisk says of a disk, without the file's name. */
 function dump(path: string): string {
-  return execFileSync('sfdisk', ['--dump', path], { encoding: 'utf8' })
+  return run('sfdisk', ['--dump', path])
     .replaceAll(path, 'disk')
     .replace(/^device:.*\n/m, '');
 }
@@ -170,11 +170,11 @@ describe.skipIf(noTools !== null)(titled('GPT as sgdisk writes it', noTools), ()
   it('fits a larger and a smaller disk, by the word of sgdisk -v', async () => {
     const table = await read();
     const larger = await written(table, 5 * 1024 * MIB);
-    expect(execFileSync('sgdisk', ['-v', larger], { encoding: 'utf8' })).toContain('No problems found');
+    expect(run('sgdisk', ['-v', larger])).toContain('No problems found');
     const smaller = { ...table, partitions: table.partitions.filter(({ number }) => number < 7) };
     const small = await written(smaller, 46 * MIB);
-    expect(execFileSync('sgdisk', ['-v', small], { encoding: 'utf8' })).toContain('No problems found');
-    expect(execFileSync('sgdisk', ['-p', small], { encoding: 'utf8' })).toMatch(/\n {3}4 +75776 +92159 +8\.0 MiB +8300/);
+    expect(run('sgdisk', ['-v', small])).toContain('No problems found');
+    expect(run('sgdisk', ['-p', small])).toMatch(/\n {3}4 +75776 +92159 +8\.0 MiB +8300/);
     await expect(written(table, 46 * MIB)).rejects.toMatchObject({ code: 'TABLE_DOES_NOT_FIT' });
   });
 
@@ -239,7 +239,7 @@ describe.skipIf(noTools !== null)(titled('GPT as sgdisk writes it', noTools), ()
     const table = await read();
     expect(table).toMatchObject({ kind: 'gpt', entriesOffsetBytes: 1024 * 512, bootCodeHex: 'c3'.repeat(440), warnings: [] });
     const copy = await written(table, 96 * MIB);
-    expect(execFileSync('sgdisk', ['-v', copy], { encoding: 'utf8' })).toContain('No problems found');
+    expect(run('sgdisk', ['-v', copy])).toContain('No problems found');
     expect(readFileSync(copy).subarray(0, 512).equals(readFileSync(image).subarray(0, 512))).toBe(true);
   });
 
@@ -265,7 +265,7 @@ describe.skipIf(noLoop !== null)(titled('4096-byte sectors', noLoop), () => {
   function sfdisk4k(script: string): void {
     const loop = loopDevice(image, { sectorBytes: 4096 });
     try {
-      execFileSync('sfdisk', ['-q', '--no-tell-kernel', loop.path], { input: script, stdio: ['pipe', 'pipe', 'pipe'] });
+      run('sfdisk', ['-q', '--no-tell-kernel', loop.path], script);
     } finally {
       loop.detach();
     }
@@ -296,7 +296,7 @@ describe.skipIf(noLoop !== null)(titled('4096-byte sectors', noLoop), () => {
   it('are what a loop device with them says', async () => {
     const loop = loopDevice(image, { sectorBytes: 4096 });
     try {
-      execFileSync('sgdisk', ['-n', '1:0:+8M', '-n', '2:0:0', loop.path]);
+      run('sgdisk', ['-n', '1:0:+8M', '-n', '2:0:0', loop.path]);
       const device = await openWritableFileDevice(loop.path);
       const table = await readPartitionTable(device);
       expect(table).toMatchObject({ kind: 'gpt', sectorBytes: 4096, warnings: [] });
@@ -304,7 +304,7 @@ describe.skipIf(noLoop !== null)(titled('4096-byte sectors', noLoop), () => {
         await device.write(offsetBytes, bytes);
       await device.flush();
       await device.close();
-      expect(execFileSync('sgdisk', ['-v', loop.path], { encoding: 'utf8' })).toContain('No problems found');
+      expect(run('sgdisk', ['-v', loop.path])).toContain('No problems found');
     } finally {
       loop.detach();
     }
@@ -365,7 +365,7 @@ describe.skipIf(noTools !== null)(titled('MBR as sfdisk writes it', noTools), ()
   });
 
   it('survives the deletion of its first logical partition', async () => {
-    execFileSync('sfdisk', ['-q', '--delete', image, '5']);
+    run('sfdisk', ['-q', '--delete', image, '5']);
     const table = await read();
     expect(table.partitions.filter(({ role }) => role === 'logical')).toHaveLength(2);
     const copy = await written(table, 96 * MIB);
@@ -418,7 +418,7 @@ describe.skipIf(noTools !== null)(titled('a disk without a table', noTools), () 
     ['mkfs.ntfs', ['-Q', '-F', '-q']],
     ['mkfs.ext4', ['-q', '-F']],
   ])('is null: one filesystem from its first byte on (%s %j)', async (tool, args) => {
-    execFileSync(tool, [...args, image], { stdio: 'pipe' });
+    run(tool, [...args, image]);
     await expect(read()).rejects.toThrow('no table');
   });
 
@@ -454,7 +454,7 @@ describe.skipIf(noTools !== null)(titled('the layout fingerprint', noTools), () 
     expect(await fingerprint()).not.toBe(empty);
     sfdisk(mbrScript);
     const first = await fingerprint();
-    execFileSync('sfdisk', ['-q', '--part-type', image, '6', '83']);
+    run('sfdisk', ['-q', '--part-type', image, '6', '83']);
     expect(await fingerprint()).not.toBe(first);
   });
 });

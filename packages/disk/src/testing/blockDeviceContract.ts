@@ -10,10 +10,10 @@ export interface BlockDeviceUnderTest {
   cleanup?(): Promise<void> | void;
 }
 
-export const CONTRACT_SIZE_BYTES = 512 << 10;
+const CONTRACT_SIZE_BYTES = 512 << 10;
 
 /** No two sectors alike, no sector all zero. */
-export function contractBytes(): Buffer {
+function contractBytes(): Buffer {
   const bytes = Buffer.alloc(CONTRACT_SIZE_BYTES);
   for (let at = 0; at < bytes.length; at += 4) bytes.writeUInt32LE((Math.imul(at + 1, 0x9e3779b1) | 1) >>> 0, at);
   return bytes;

@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { run } from './machine.ts';
 
 export interface LoopDevice {
   readonly path: string;
@@ -14,6 +14,6 @@ export function loopDevice(filePath: string, options: { sectorBytes?: number; re
     String(options.sectorBytes ?? 512),
     ...(options.readOnly ? ['--read-only'] : []),
   ];
-  const path = execFileSync('losetup', [...flags, filePath], { encoding: 'utf8' }).trim();
-  return { path, detach: () => void execFileSync('losetup', ['--detach', path]) };
+  const path = run('losetup', [...flags, filePath]).trim();
+  return { path, detach: () => void run('losetup', ['--detach', path]) };
 }
