@@ -1,0 +1,67 @@
+import { createVault, type VaultInfo } from '@diskfleet/vault';
+import type { Cli, Command } from './command.ts';
+import { formatBytes } from './format.ts';
+import { noMore, required } from './parse.ts';
+import { keyOptions, newPassphrase } from './secrets.ts';
+import { openVaultFor, vaultOptions, vaultPlace, withVault } from './vaultAccess.ts';
+
+export const vaultCreateCommand: Command = {
+  name: 'vault create',
+  group: 'Vault',
+  summary: 'Make a vault, the place where restore points live.',
+  usage: '<folder> [--unencrypted]',
+  details: `The folder must be empty or not exist yet. The vault is encrypted with a passphrase unless --unencrypted is given.
+Without the passphrase nobody can restore from it: keep it safe.`,
+  options: {
+    unencrypted: { type: 'boolean', help: 'Anyone who can read the folder can read the backups.' },
+    'passphrase-file': keyOptions['passphrase-file'] ?? { type: 'string', help: '' },
+  },
+  examples: ['diskfleet vault create /mnt/backup/vault', 'diskfleet vault create vault --unencrypted'],
+  async run(cli, args) {
+    const folder = required(args.positionals[0] ?? args.text('vault'), 'The folder');
+    noMore(args.positionals, 1);
+    const place = vaultPlace(folder);
+    const unlock = args.flag('unencrypted')
+      ? { kind: 'none' as const }
+      : { kind: 'passphrase' as const, passphrase: await newPassphrase(cli, args) };
+    const info = await withVault(await createVault(place, { encryption: unlock, now: cli.now }), (vault) => vault.info());
+    const warnings = info.encrypted ? [] : ['this vault is not encrypted: anyone who can read the folder can read the backups'];
+    for (const warning of warnings) await note(cli, warning);
+    return {
+      json: { ...info, location: place.kind === 'directory' ? place.path : '' },
+      text: `Made vault ${info.id} in ${folder}.`,
+    };
+  },
+};
+
+export const vaultInfoCommand: Command = {
+  name: 'vault info',
+  group: 'Vault',
+  summary: 'Show what a vault holds.',
+  usage: '--vault FOLDER',
+  details: 'Needs no key: counts and sizes are readable by anyone who can list the vault.',
+  options: vaultOptions,
+  examples: ['diskfleet vault info --vault /mnt/backup/vault --json'],
+  async run(cli, args) {
+    const named = args.positionals[0];
+    noMore(args.positionals, 1);
+    const withName =
+      named === undefined ? args : { ...args, text: (name: string) => (name === 'vault' ? named : args.text(name)) };
+    const info = await withVault(await openVaultFor(cli, withName, 'list'), (vault) => vault.info());
+    return { json: info, text: textOf(info) };
+  },
+};
+
+async function note(cli: Cli, text: string): Promise<void> {
+  await cli.stderr.write(`Note: ${text}\n`);
+}
+
+function textOf(info: VaultInfo): string {
+  return [
+    `Vault      ${info.id}`,
+    `Encrypted  ${info.encrypted ? 'yes' : 'NO: anyone who can read the folder can read the backups'}`,
+    `Points     ${info.points}`,
+    `Stored     ${formatBytes(info.storedBytes)} in ${info.packs} packs, ${info.chunks} chunks`,
+    `Format     ${info.formatVersion}`,
+  ].join('\n');
+}

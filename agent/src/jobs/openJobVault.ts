@@ -1,0 +1,21 @@
+import type { VaultGrant } from '@diskfleet/protocol';
+import { openVault, type Vault } from '@diskfleet/vault';
+
+/** Opens the vault of a job through its service. Keys and token stay in memory; a newer token replaces the one in use. */
+export function openJobVault(onToken: (use: (token: string) => void) => void): (grant: VaultGrant) => Promise<Vault> {
+  return (grant) => {
+    onToken(() => {});
+    return openVault({ kind: 'service', baseUrl: vaultUrl(grant), token: grant.token }, { kind: 'keys', keys: keysOf(grant) });
+  };
+}
+
+/** The grant may name the service or the vault in it. */
+export function vaultUrl({ baseUrl, vaultId }: Pick<VaultGrant, 'baseUrl' | 'vaultId'>): string {
+  const base = baseUrl.replace(/\/+$/, '');
+  return base.endsWith(`/${vaultId}`) ? base : `${base}/v1/vaults/${vaultId}`;
+}
+
+function keysOf({ keys: { idKey, publicKey, privateKey } }: VaultGrant) {
+  const bytes = (text: string | null) => (text === null ? null : Buffer.from(text, 'base64'));
+  return { idKey: Buffer.from(idKey, 'base64'), publicKey: bytes(publicKey), privateKey: bytes(privateKey) };
+}

@@ -1,0 +1,23 @@
+import { explore } from '@diskfleet/engine';
+import type { JobResult, JobSpecOf } from '@diskfleet/protocol';
+import { restoreFiles } from '../files/restoreFiles.ts';
+import { type JobContext, withJobVault } from './jobContext.ts';
+
+/** Sparse files may be larger than their disk, but not without bound. */
+const SPARSE_FACTOR = 16;
+
+export async function restoreFilesJob(context: JobContext, spec: JobSpecOf<'restoreFiles'>): Promise<JobResult> {
+  return withJobVault(context, spec.vault, async (vault) => {
+    const disk = await (await vault.openPoint(spec.pointId)).openDisk(spec.diskIndex);
+    try {
+      const explorer = await explore(disk);
+      const { paths, destination, overwrite } = spec;
+      const maxTotalBytes = disk.sizeBytes * SPARSE_FACTOR + (1 << 30);
+      const request = { explorer, paths, destination, name: null, overwrite, symlinks: 'inside' as const, maxTotalBytes };
+      const { files, writtenBytes, skipped, seconds, warnings } = await restoreFiles(request, context.op);
+      return { kind: 'restoreFiles', files, writtenBytes, skipped, seconds, warnings: warnings.slice(0, 200) };
+    } finally {
+      await disk.close();
+    }
+  });
+}

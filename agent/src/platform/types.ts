@@ -1,0 +1,77 @@
+/**
+ * What the agent needs to know of the operating system; the folders beside this file are the only code that asks it.
+ * Layouts (tables, filesystems) are not here: our own readers find them, the same on every system.
+ */
+
+/** Facts that name the PC and its hardware. Empty text where the system does not tell. */
+export interface MachineFacts {
+  readonly hostname: string;
+  readonly os: {
+    readonly platform: string;
+    readonly name: string;
+    readonly version: string;
+    readonly kernel: string;
+    readonly arch: string;
+  };
+  readonly hardware: {
+    readonly vendor: string;
+    readonly model: string;
+    readonly serial: string;
+    readonly cpu: string;
+    readonly cores: number;
+    readonly memoryBytes: number;
+  };
+  /** Changes at every start of the system. */
+  readonly bootId: string;
+  readonly timeZone: string;
+}
+
+/** One whole disk (or a regular file used as one). */
+export interface PlatformDisk {
+  /** Stable on this machine across restarts: WWN or serial where there is one. Never empty, never shared by two disks. */
+  readonly key: string;
+  readonly path: string;
+  readonly name: string;
+  readonly model: string;
+  readonly serial: string;
+  readonly sizeBytes: number;
+  readonly sectorBytes: number;
+  readonly bus: string;
+  readonly removable: boolean;
+  readonly readOnly: boolean;
+  readonly use: DiskUse;
+}
+
+/** Who uses a disk at this moment. */
+export interface DiskUse {
+  /** The running system lives on it (its root, boot or swap). */
+  readonly isSystemDisk: boolean;
+  /** Why it must not be overwritten now, for people, or null. */
+  readonly busyReason: string | null;
+  readonly mounts: readonly DiskMount[];
+}
+
+export interface DiskMount {
+  readonly mountPoint: string;
+  /** Where on the disk the mounted volume begins; null when it is spread over it (LVM, RAID). */
+  readonly startBytes: number | null;
+}
+
+/** One look at all disks and their users. */
+export interface DiskView {
+  readonly disks: readonly PlatformDisk[];
+  /** False when disks were left out because this user may not read them; `limitation` says so in words. */
+  readonly canReadDisks: boolean;
+  readonly limitation: string | null;
+  /** Who uses the disk or regular file at `path` (links are followed). A path that does not exist is used by nobody. */
+  useOf(path: string): Promise<DiskUse>;
+}
+
+export interface Platform {
+  readonly name: 'linux' | 'windows' | 'fake';
+  machine(): Promise<MachineFacts>;
+  /** Reads everything anew: what it returns is true for now only. */
+  look(): Promise<DiskView>;
+}
+
+export const unusedDisk: DiskUse = { isSystemDisk: false, busyReason: null, mounts: [] };
