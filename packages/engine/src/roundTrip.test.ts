@@ -288,6 +288,23 @@ describe('when something goes wrong', () => {
     expect(points.map(({ source }) => source)).not.toContain('shrinking');
   });
 
+  test('a sparse file of 40 GiB is backed up without reading its holes; one that shrinks in a hole is noticed', async () => {
+    writeFileSync(harness.path('sparse'), noise(MIB, 12));
+    truncateSync(harness.path('sparse'), 40 * 1024 * MIB);
+    overwriteAt(harness.path('sparse'), noise(MIB, 13), 30 * 1024 * MIB + 5000);
+    const result = await harness.backup(['sparse'], { source: 'sparse' });
+    expect(result.readBytes).toBeLessThan(20 * MIB);
+    expect(result.usedBytes).toBeLessThan(3 * MIB);
+    await harness.carryOut(await harness.plan(result.point.id, 'sparse-restored'), {}, 'sample');
+    expect(statSync(harness.path('sparse-restored')).size).toBe(40 * 1024 * MIB);
+    const written = { offsetBytes: 30 * 1024 * MIB, lengthBytes: 2 * MIB };
+    expect(firstDifference(harness.path('sparse'), harness.path('sparse-restored'), [written])).toBe(null);
+    const vault = await harness.openVault();
+    const shrinking = hooked(vault, 'beginPoint', () => truncateSync(harness.path('sparse'), 35 * 1024 * MIB));
+    const run = backup(shrinking, harness.request(['sparse'], { source: 'sparse' }), harness.operation());
+    await expect(run).rejects.toMatchObject({ code: 'SOURCE_CHANGED_SIZE' });
+  });
+
   test('no disk, an empty disk, no such disk', async () => {
     writeFileSync(harness.path('nothing'), '');
     await expect(harness.backup([])).rejects.toMatchObject({ code: 'SOURCE_EMPTY' });

@@ -55,8 +55,8 @@ async function run(job: BackupJob): Promise<SealedPack[]> {
       const region = loadRegion(job.regions, next, bench.region);
       const reader = readers[region.disk];
       if (reader === undefined) break;
-      readRegion(job, bench, reader);
-      await storeRegion(job, bench, writer);
+      if (readRegion(job, bench, reader)) await storeRegion(job, bench, writer);
+      else markZero(job, bench);
       if (sinceReport % REPORT_EVERY === REPORT_EVERY - 1) report({ kind: 'packs', packs: writer.takeSealed() });
     }
     return isStopped(job.control) ? [] : await writer.finish();
@@ -66,8 +66,8 @@ async function run(job: BackupJob): Promise<SealedPack[]> {
   }
 }
 
-/** Fills the buffer with the region and blanks every byte of it that is in no used extent. */
-function readRegion(job: BackupJob, bench: Bench, reader: SourceReader): void {
+/** Fills the buffer with the region and blanks every byte of it that is in no used extent. False: all of it is a hole. */
+function readRegion(job: BackupJob, bench: Bench, reader: SourceReader): boolean {
   const { extents } = job;
   const { region, buffer } = bench;
   const base = region.firstCell * CELL_BYTES;
@@ -78,6 +78,7 @@ function readRegion(job: BackupJob, bench: Bench, reader: SourceReader): void {
   for (let index = region.firstExtent; index < last && (extents[index * 2] ?? 0) < end; index++) {
     to = Math.min(extents[index * 2 + 1] ?? 0, end);
   }
+  if (reader.isHole({ from, to })) return false;
   count(bench, 1, reader.read(buffer, base, { from, to }));
   let clean = 0;
   for (let index = region.firstExtent; index < last && (extents[index * 2] ?? 0) < end; index++) {
@@ -86,6 +87,12 @@ function readRegion(job: BackupJob, bench: Bench, reader: SourceReader): void {
     clean = Math.min(extents[index * 2 + 1] ?? 0, end) - base;
   }
   if (clean < end - base) buffer.fill(0, clean, end - base);
+  return true;
+}
+
+function markZero(job: BackupJob, { region, counters }: Bench): void {
+  job.table.states.fill(CELL_ZERO, region.firstOrdinal, region.firstOrdinal + region.cells);
+  counters[0] = (counters[0] ?? 0) + region.cells * CELL_BYTES;
 }
 
 async function storeRegion(job: BackupJob, bench: Bench, writer: ChunkWriter): Promise<void> {

@@ -8,6 +8,7 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { EngineError } from '../errors.ts';
 import { SourceReadError } from '../threads/threadErrors.ts';
+import { type HoleFinder, holeFinder } from './holes.ts';
 
 /** O_DIRECT wants offsets and lengths in units of the physical block; 4096 suits every drive. */
 const ALIGN_BYTES = 4096;
@@ -25,13 +26,25 @@ export class SourceReader {
   readonly #disk: number;
   #file: number;
   #direct: boolean;
+  readonly #holes: HoleFinder | null;
 
   constructor(source: SourceToRead, disk: number) {
     this.#source = source;
     this.#disk = disk;
     this.#file = openSync(source.path, constants.O_RDONLY);
     this.#direct = false;
-    if (fstatSync(this.#file).isBlockDevice() && constants.O_DIRECT !== undefined) this.#reopen(true);
+    const isBlockDevice = fstatSync(this.#file).isBlockDevice();
+    this.#holes = isBlockDevice ? null : holeFinder();
+    if (isBlockDevice && constants.O_DIRECT !== undefined) this.#reopen(true);
+  }
+
+  /** True when the file is known to hold nothing but a hole there. @throws EngineError `SOURCE_CHANGED_SIZE` */
+  isHole(range: { from: number; to: number }): boolean {
+    if (this.#holes === null || this.#holes.nextData(this.#file, range.from) < range.to) return false;
+    // Behind the end of a file there is only hole too: make sure this is not because it shrank.
+    const { size } = fstatSync(this.#file);
+    if (size < this.#source.sizeBytes) throw this.#ended(size);
+    return true;
   }
 
   /**
@@ -71,13 +84,15 @@ export class SourceReader {
     let done = 0;
     while (done < lengthBytes) {
       const count = this.#readOnce(target, at + done, { offsetBytes: offsetBytes + done, lengthBytes: lengthBytes - done });
-      if (count === 0) {
-        const { name, sizeBytes } = this.#source;
-        const message = `${name} ended at byte ${offsetBytes + done} but had ${sizeBytes} bytes when the backup began`;
-        throw new EngineError('SOURCE_CHANGED_SIZE', message, { retry: 'later' });
-      }
+      if (count === 0) throw this.#ended(offsetBytes + done);
       done += count;
     }
+  }
+
+  #ended(offsetBytes: number): EngineError {
+    const { name, sizeBytes } = this.#source;
+    const message = `${name} ended at byte ${offsetBytes} but had ${sizeBytes} bytes when the backup began`;
+    return new EngineError('SOURCE_CHANGED_SIZE', message, { retry: 'later' });
   }
 
   #readOnce(target: Buffer, at: number, range: { offsetBytes: number; lengthBytes: number }): number {

@@ -1,5 +1,5 @@
 /** The middle of a restore: everything but the partition table, through worker threads, in bounded batches. */
-import { type Extent, intersectExtents, readBytes, type WritableBlockDevice } from '@diskfleet/disk';
+import { type Extent, intersectExtents, type WritableBlockDevice } from '@diskfleet/disk';
 import type { MapEntry, SavedDisk, Vault } from '@diskfleet/vault';
 import { EngineError } from '../errors.ts';
 import type { Operation, Progress, RestorePlan } from '../types.ts';
@@ -105,11 +105,14 @@ export async function compareData(run: RestoreRun, areas: TableAreas, level: 'sa
 }
 
 async function compareZero({ target, plan }: RestoreRun, { offsetBytes, lengthBytes }: Extent): Promise<number> {
+  const there = Buffer.alloc(Math.min(SCAN_BYTES, lengthBytes));
+  const zeros = Buffer.alloc(there.length);
   for (let at = 0; at < lengthBytes; at += SCAN_BYTES) {
-    const bytes = await readBytes(target, offsetBytes + at, Math.min(SCAN_BYTES, lengthBytes - at));
-    const first = bytes.findIndex((byte) => byte !== 0);
-    if (first < 0) continue;
-    const text = `${plan.target.name} is not zero at byte ${offsetBytes + at + first}, where it was made so: the disk is not to be trusted`;
+    const bytes = there.subarray(0, Math.min(SCAN_BYTES, lengthBytes - at));
+    await target.read(offsetBytes + at, bytes);
+    if (bytes.equals(zeros.subarray(0, bytes.length))) continue;
+    const first = offsetBytes + at + bytes.findIndex((byte) => byte !== 0);
+    const text = `${plan.target.name} is not zero at byte ${first}, where it was made so: the disk is not to be trusted`;
     throw new EngineError('COMPARE_FAILED', text);
   }
   return lengthBytes;

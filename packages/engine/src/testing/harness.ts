@@ -58,9 +58,9 @@ export class Harness {
     return this.carryOut(plan, op);
   }
 
-  async carryOut(plan: RestorePlan, op: Partial<Operation> = {}): Promise<RestoreResult> {
+  async carryOut(plan: RestorePlan, op: Partial<Operation> = {}, compare: 'sample' | 'all' = 'all'): Promise<RestoreResult> {
     const guards = { whyForbidden: async () => null };
-    const confirmed = { plan, confirmedHash: plan.planHash, compare: 'all', guards } as const;
+    const confirmed = { plan, confirmedHash: plan.planHash, compare, guards };
     return restore(await this.openVault(), confirmed, this.operation(op));
   }
 
