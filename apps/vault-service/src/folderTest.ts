@@ -1,8 +1,8 @@
 /** Tries a folder as a vault would use it: create, write, fsync, read back, remove. */
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, readdir, rm, statfs } from 'node:fs/promises';
+import { open, readdir, rm, statfs } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
-import { messageOf } from './registry.ts';
+import { makeFolder, messageOf } from './registry.ts';
 
 const TEST_BYTES = 32 << 20;
 
@@ -21,7 +21,7 @@ export async function testFolder(folder: string): Promise<FolderTest> {
   const none = { ok: false, writable: false, megabytesPerSecond: null, freeBytes: null, totalBytes: null, isEmpty: false };
   if (!isAbsolute(folder)) return { ...none, problem: 'Give an absolute path, one that starts with /.' };
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     const { freeBytes, totalBytes } = await roomOf(folder);
     const isEmpty = (await readdir(folder)).every((name) => name === 'lost+found');
     const megabytesPerSecond = await writeSpeed(folder);

@@ -26,7 +26,7 @@ export function mayProbe(token: VaultToken, name: string): boolean {
   return mayAccess(token, 'get', name) || (token.verbs.includes('write') && name.startsWith('packs/'));
 }
 
-const segment = /^[A-Za-z0-9][A-Za-z0-9._@=+-]{0,199}$/;
+const segment = /^[a-z0-9~_-][a-z0-9._~-]{0,119}$/;
 
 /** Object names are relative, at most 8 segments, and can never climb out of the vault's folder. */
 export function isObjectName(name: string): boolean {

@@ -2,7 +2,7 @@
  * Which vault lies in which folder. The service keeps this list itself, so that neither the server nor its database can point
  * a vault somewhere else afterwards. One small JSON file, replaced atomically.
  */
-import { mkdir, open, readdir, readFile, realpath, rename } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, realpath, rename, stat } from 'node:fs/promises';
 import { dirname, isAbsolute, join, sep } from 'node:path';
 import { z } from 'zod';
 import { ServiceError } from './errors.ts';
@@ -44,11 +44,22 @@ export async function openRegistry(dataFolder: string): Promise<Registry> {
 async function prepareFolder(folder: string): Promise<string> {
   if (!isAbsolute(folder)) throw new ServiceError(400, 'INVALID_INPUT', 'the folder must be an absolute path');
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     return await realpath(folder);
   } catch (cause) {
     throw new ServiceError(422, 'VAULT_STORE_FAILED', `the folder cannot be made or entered: ${messageOf(cause)}`);
   }
+}
+
+/** Makes a folder and its parents one by one: a recursive mkdir never returns where the parent cannot hold folders (as /proc). */
+export async function makeFolder(folder: string): Promise<void> {
+  const found = await stat(folder).catch(() => null);
+  if (found?.isDirectory()) return;
+  const parent = dirname(folder);
+  if (parent !== folder) await makeFolder(parent);
+  await mkdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') throw error;
+  });
 }
 
 export function messageOf(cause: unknown): string {

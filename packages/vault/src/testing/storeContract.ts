@@ -31,15 +31,15 @@ export function storeContract(name: string, open: () => Promise<ContractSubject>
 
     it('returns what was put, whole and by range', async () => {
       const bytes = randomBytes(100_001);
-      expect(await store.put('packs/ab/abcd', bytes)).toBe('stored');
-      expect(bytes.equals(await store.get('packs/ab/abcd'))).toBe(true);
-      expect((await store.get('packs/ab/abcd', { offsetBytes: 99_999, lengthBytes: 2 })).equals(bytes.subarray(99_999))).toBe(
+      expect(await store.put('blobs/ab/abcd', bytes)).toBe('stored');
+      expect(bytes.equals(await store.get('blobs/ab/abcd'))).toBe(true);
+      expect((await store.get('blobs/ab/abcd', { offsetBytes: 99_999, lengthBytes: 2 })).equals(bytes.subarray(99_999))).toBe(
         true,
       );
-      expect((await store.get('packs/ab/abcd', { offsetBytes: 10, lengthBytes: 0 })).length).toBe(0);
+      expect((await store.get('blobs/ab/abcd', { offsetBytes: 10, lengthBytes: 0 })).length).toBe(0);
       const target = Buffer.alloc(1000, 1);
       if (store.readInto !== undefined) {
-        await store.readInto('packs/ab/abcd', 500, target);
+        await store.readInto('blobs/ab/abcd', 500, target);
         expect(target.equals(bytes.subarray(500, 1500))).toBe(true);
       }
     });
@@ -50,9 +50,9 @@ export function storeContract(name: string, open: () => Promise<ContractSubject>
       const from = 4096 - (memory.byteOffset % 4096);
       for (const [place, size] of sizes.entries()) {
         const bytes = place % 2 === 0 ? randomBytes(size) : memory.subarray(from, from + size).fill(place);
-        await store.put(`packs/00/${place}`, bytes);
-        expect((await store.head(`packs/00/${place}`))?.sizeBytes).toBe(size);
-        expect((await store.get(`packs/00/${place}`)).equals(bytes)).toBe(true);
+        await store.put(`blobs/00/${place}`, bytes);
+        expect((await store.head(`blobs/00/${place}`))?.sizeBytes).toBe(size);
+        expect((await store.get(`blobs/00/${place}`)).equals(bytes)).toBe(true);
       }
     });
 
@@ -71,10 +71,10 @@ export function storeContract(name: string, open: () => Promise<ContractSubject>
     });
 
     it('says VAULT_OBJECT_MISSING for what is not there and for ranges beyond the end', async () => {
-      await expect(store.get('packs/ab/none')).rejects.toMatchObject({ code: 'VAULT_OBJECT_MISSING' });
-      expect(await store.head('packs/ab/none')).toBeNull();
-      await store.put('packs/ab/short', Buffer.alloc(10));
-      await expect(store.get('packs/ab/short', { offsetBytes: 5, lengthBytes: 6 })).rejects.toMatchObject({
+      await expect(store.get('blobs/ab/none')).rejects.toMatchObject({ code: 'VAULT_OBJECT_MISSING' });
+      expect(await store.head('blobs/ab/none')).toBeNull();
+      await store.put('blobs/ab/short', Buffer.alloc(10));
+      await expect(store.get('blobs/ab/short', { offsetBytes: 5, lengthBytes: 6 })).rejects.toMatchObject({
         code: 'VAULT_OBJECT_MISSING',
       });
     });
