@@ -63,7 +63,7 @@ storeContract('vault service with an admin token', async () => {
   expect((await register(url, vaultId, join(folder, 'vault'))).status).toBe(201);
   return {
     store: await openStore({ kind: 'service', baseUrl: `${url}/v1/vaults/${vaultId}`, token: token(vaultId, ['admin']) }),
-    removes: true,
+    removes: false,
     cleanUp: stop,
   };
 });
