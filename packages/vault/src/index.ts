@@ -4,6 +4,7 @@ export { type ChunkHasher, chunkHasher, type HasherKey } from './pack/chunkHashe
 export { openChunkReader } from './pack/chunkReader.ts';
 export { openChunkWriter } from './pack/chunkWriter.ts';
 export { openStore } from './stores/openStore.ts';
+export { makeTokenCell, renewToken } from './stores/tokenCell.ts';
 export type * from './types.ts';
 export { type CreateVault, createVault } from './vault/createVault.ts';
 export { openVault } from './vault/openVault.ts';

@@ -10,8 +10,15 @@ import type { BlockDevice, Extent } from '@diskfleet/disk';
 export type StoreConfig =
   | { readonly kind: 'directory'; readonly path: string }
   /** `baseUrl` names one vault of a vault service: `http://127.0.0.1:7302/v1/vaults/<vaultId>`; `token` is a capability token.
-   * `patienceMs` (default 2 min): how long a service that is away or failing is asked again before `VAULT_UNREACHABLE`. */
-  | { readonly kind: 'service'; readonly baseUrl: string; readonly token: string; readonly patienceMs?: number };
+   * `patienceMs` (default 2 min): how long a service that is away or failing is asked again before `VAULT_UNREACHABLE`.
+   * `tokenCell` (`makeTokenCell()`): shared memory through which `renewToken` replaces `token` in all threads of a run. */
+  | {
+      readonly kind: 'service';
+      readonly baseUrl: string;
+      readonly token: string;
+      readonly patienceMs?: number;
+      readonly tokenCell?: SharedArrayBuffer;
+    };
 
 export interface StoredObject {
   readonly name: string;

@@ -11,12 +11,17 @@ import { sha256 } from '../keys/derive.ts';
 import type { Store, StoreConfig, StoredObject } from '../types.ts';
 import { checkName } from './names.ts';
 import { type Reply, type ServiceRequest, sendOnce, withPatience } from './serviceRequest.ts';
+import { currentToken } from './tokenCell.ts';
 
 const defaultPatienceMs = 120_000;
 const listShape = z.object({
   objects: z.array(z.object({ name: z.string(), sizeBytes: z.int().min(0) })),
   next: z.string().nullable(),
 });
+
+function tokenOf({ token, tokenCell }: Extract<StoreConfig, { kind: 'service' }>): string {
+  return (tokenCell === undefined ? null : currentToken(tokenCell)) ?? token;
+}
 
 /** Makes the client; the first request connects. */
 export async function serviceStore(config: Extract<StoreConfig, { kind: 'service' }>): Promise<Store> {
@@ -25,7 +30,7 @@ export async function serviceStore(config: Extract<StoreConfig, { kind: 'service
   const patienceMs = config.patienceMs ?? defaultPatienceMs;
   const url = (path: string) => `${base.href}/${path}`;
   const request = (wanted: Omit<ServiceRequest, 'agent' | 'token'>): Promise<Reply> =>
-    withPatience(patienceMs, () => sendOnce({ ...wanted, agent, token: config.token }));
+    withPatience(patienceMs, () => sendOnce({ ...wanted, agent, token: tokenOf(config) }));
   const objectUrl = (name: string) => {
     checkName(name);
     return url(`objects/${name}`);
