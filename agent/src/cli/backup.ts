@@ -22,7 +22,7 @@ stored is used by the next run.`,
   options: {
     ...vaultOptions,
     method: { type: 'string', value: 'METHOD', help: 'full, incremental or differential; default incremental.' },
-    compression: { type: 'string', value: 'LEVEL', help: 'fast, balanced, best or none; default fast.' },
+    compression: { type: 'string', value: 'LEVEL', help: 'fast, balanced, best or none; default balanced.' },
     'sector-by-sector': { type: 'boolean', help: 'Save free space too.' },
   },
   examples: [
@@ -33,7 +33,7 @@ stored is used by the next run.`,
     const paths = args.positionals;
     required(paths[0], 'The disk or file');
     const method = oneOf(args.text('method'), ['incremental', 'full', 'differential'], '--method');
-    const compression = oneOf(args.text('compression'), ['fast', 'balanced', 'best', 'none'], '--compression');
+    const compression = oneOf(args.text('compression'), ['balanced', 'fast', 'best', 'none'], '--compression');
     const disks: PlatformDisk[] = [];
     for (const path of paths) disks.push(await findDisk(cli.platform(), path));
     const live = disks.flatMap(liveWarning);

@@ -1,11 +1,13 @@
 import type { VaultGrant } from '@diskfleet/protocol';
-import { openVault, type Vault } from '@diskfleet/vault';
+import { makeTokenCell, openVault, renewToken, type Vault } from '@diskfleet/vault';
 
-/** Opens the vault of a job through its service. Keys and token stay in memory; a newer token replaces the one in use. */
+/** Opens the vault of a job through its service. Keys and token stay in memory; a newer token is used by all threads of the run. */
 export function openJobVault(onToken: (use: (token: string) => void) => void): (grant: VaultGrant) => Promise<Vault> {
   return (grant) => {
-    onToken(() => {});
-    return openVault({ kind: 'service', baseUrl: vaultUrl(grant), token: grant.token }, { kind: 'keys', keys: keysOf(grant) });
+    const tokenCell = makeTokenCell();
+    onToken((token) => renewToken(tokenCell, token));
+    const place = { kind: 'service' as const, baseUrl: vaultUrl(grant), token: grant.token, tokenCell };
+    return openVault(place, { kind: 'keys', keys: keysOf(grant) });
   };
 }
 
