@@ -120,10 +120,10 @@ const anyMbr = fc
     );
     const lastPrimary = primary.at(-1);
     const containerStart = lastPrimary === undefined ? 1 : (lastPrimary.startBytes + lastPrimary.sizeBytes) / any.sectorBytes;
-    // One free sector before each, for its boot record.
+    // One free sector before each, for its boot record; two before the first, where the chain of another must begin.
     const inside = place(
       containerStart,
-      any.logical.map(([gap, sectors]) => [gap + 1, sectors] as const),
+      any.logical.map(([gap, sectors], index) => [gap + (index === 0 ? 2 : 1), sectors] as const),
     );
     const end = (inside.at(-1)?.start ?? containerStart) + (inside.at(-1)?.sectors ?? 1) + any.slackSectors;
     const sectors = end - containerStart;

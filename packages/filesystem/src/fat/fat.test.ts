@@ -110,9 +110,13 @@ describeNeeding({ tools: FAT_TOOLS }, 'FAT volumes of mkfs.fat and mtools', () =
           const bytes = await bytesOf(image);
           const geometry = decodeBootSector(bytes);
           if (geometry === null) throw new Error('mkfs.fat made no FAT');
-          const tables = { offsetBytes: geometry.fatOffsetBytes, lengthBytes: 512 };
+          const tables = { offsetBytes: geometry.fatOffsetBytes, lengthBytes: 400 };
           const folders = { offsetBytes: geometry.rootOffsetBytes, lengthBytes: geometry.rootBytes || 8192 };
-          return { bytes, metadata: [{ offsetBytes: 0, lengthBytes: 96 }, tables, tables, folders, folders] };
+          // A plain array: a Buffer's slice() is no copy, and damage could not be undone.
+          return {
+            bytes: new Uint8Array(bytes),
+            metadata: [{ offsetBytes: 0, lengthBytes: 96 }, tables, tables, folders, folders],
+          };
         } finally {
           await scratch.dispose();
         }
