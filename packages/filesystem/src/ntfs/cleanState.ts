@@ -15,20 +15,32 @@ const LOG_IS_CLEAN = 2;
 const NO_CLIENT = 0xffff;
 const HIBERNATION_FILE = 'hiberfil.sys';
 
-/** Label and cleanliness as $Volume tells them. An unreadable record 3 (and mirror) counts as not clean. */
-export async function readVolumeState(mft: Mft): Promise<{ label: string; clean: boolean }> {
+/** Empty when there is none or it cannot be read. */
+export async function readLabel(mft: Mft): Promise<string> {
+  return orWhenDamaged('', async () => {
+    const name = await mft.attribute(await mft.record(RECORD.volume), ATTRIBUTE.volumeName);
+    return name?.resident ? name.value.toString('utf16le').toWellFormed() : '';
+  });
+}
+
+/** What cannot be read counts as not clean. */
+export async function readClean(mft: Mft): Promise<boolean> {
+  return orWhenDamaged(false, async () => !(await isDirty(mft)) && (await isLogClean(mft)) && !(await isHibernated(mft)));
+}
+
+async function orWhenDamaged<T>(fallback: T, read: () => Promise<T>): Promise<T> {
   try {
-    const volume = await mft.record(RECORD.volume);
-    const name = await mft.attribute(volume, ATTRIBUTE.volumeName);
-    const information = await mft.attribute(volume, ATTRIBUTE.volumeInformation);
-    const label = name?.resident ? name.value.toString('utf16le') : '';
-    const known = information?.resident && information.value.length >= 12 ? information.value.readUInt16LE(10) : VOLUME_IS_DIRTY;
-    const clean = (known & VOLUME_IS_DIRTY) === 0 && (await isLogClean(mft)) && !(await isHibernated(mft));
-    return { label: label.toWellFormed(), clean };
+    return await read();
   } catch (error) {
-    if (error instanceof FilesystemError) return { label: '', clean: false };
+    if (error instanceof FilesystemError) return fallback;
     throw error;
   }
+}
+
+async function isDirty(mft: Mft): Promise<boolean> {
+  const information = await mft.attribute(await mft.record(RECORD.volume), ATTRIBUTE.volumeInformation);
+  if (!information?.resident || information.value.length < 12) return true;
+  return (information.value.readUInt16LE(10) & VOLUME_IS_DIRTY) !== 0;
 }
 
 /** The newer of the two restart pages says whether anyone still had the volume open. A log of 0xFF bytes was emptied: clean. */

@@ -53,6 +53,15 @@ describeNeeding(NTFS_TOOLS, 'NTFS in disorder', () => {
     return mftCluster * clusterBytes + number * recordBytes;
   };
 
+  /** $Bitmap's content, by the first run of record 6 (mkntfs writes it in one). */
+  const bitmapOffset = (bytes: Buffer): number => {
+    const record = bytes.subarray(recordOffset(6), recordOffset(7));
+    const attribute = record.indexOf(Buffer.from([0x80, 0, 0, 0]), 56);
+    const pairs = attribute + record.readUInt16LE(attribute + 32);
+    const head = record.readUInt8(pairs);
+    return record.readIntLE(pairs + 1 + (head & 15), head >> 4) * parseBootSector(bytes).clusterBytes;
+  };
+
   test('a healthy volume is clean and says who it is', async () => {
     const { info } = await opened(() => {});
     expect(info).toMatchObject({ kind: 'ntfs', label: 'DISORDER', blockBytes: 1024, totalBytes: 12 * MIB, clean: true });
@@ -163,6 +172,40 @@ describeNeeding(NTFS_TOOLS, 'NTFS in disorder', () => {
     expect(map.extents).toEqual([{ offsetBytes: 0, lengthBytes: 12 * MIB }]);
     expect(map.warnings).toHaveLength(1);
     expect(filesystem.info.usedBytes).toBe(12 * MIB);
+  });
+
+  test('a bitmap that calls $MFT free is not believed there', async () => {
+    const sound = await (await opened(() => {})).usedMap();
+    const filesystem = await opened((bytes) => {
+      // The bitmap of 12,288 clusters; its first byte covers the boot sector and $MFT's first clusters.
+      const device = parseBootSector(bytes);
+      const clusters = Buffer.alloc(8192 / device.clusterBytes, 0xff);
+      const at = bitmapOffset(bytes);
+      expect(bytes.subarray(at, at + 1)).toEqual(clusters.subarray(0, 1));
+      bytes.fill(0, at, at + Math.ceil((device.mftCluster + 27) / 8));
+    });
+    const map = await filesystem.usedMap();
+    expect(map.warnings).toHaveLength(1);
+    expect(map.warnings[0]).toContain('$MFT');
+    const { mftCluster, clusterBytes } = parseBootSector(healthy);
+    const covers = (at: number) =>
+      map.extents.some(({ offsetBytes, lengthBytes }) => offsetBytes <= at && at < offsetBytes + lengthBytes);
+    expect([0, mftCluster * clusterBytes, (mftCluster + 26) * clusterBytes].map(covers)).toEqual([true, true, true]);
+    expect(map.usedBytes).toBeLessThanOrEqual(sound.usedBytes);
+  });
+
+  test('EFS content is refused, its size is shown', async () => {
+    const sound = await opened(() => {});
+    const plain = (await listed(sound, await sound.root())).find(({ name }) => name === 'plain');
+    if (!plain) throw new Error('plain is not listed');
+    const filesystem = await opened((bytes) => {
+      const at = recordOffset(Number(plain.ref.split('-')[0]));
+      const attribute = bytes.indexOf(Buffer.from([0x80, 0, 0, 0]), at + 56);
+      bytes.writeUInt16LE(0x4000, attribute + 12);
+    });
+    const shown = (await listed(filesystem, await filesystem.root())).find(({ name }) => name === 'plain');
+    expect(shown).toMatchObject({ type: 'file', sizeBytes: plain.sizeBytes });
+    await expectCode(filesystem.openFile(plain), 'FS_ENCRYPTED_FILE');
   });
 
   test('a torn record is listed by what its folder knows, and refused when opened', async () => {

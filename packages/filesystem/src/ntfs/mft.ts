@@ -8,7 +8,7 @@ import { FilesystemError } from '../errors.ts';
 import { ATTRIBUTE, type Attribute, type NonResidentAttribute } from './attribute.ts';
 import { type AttributeListEntry, LARGEST_ATTRIBUTE_LIST_BYTES, parseAttributeList } from './attributeList.ts';
 import { type MftRecord, type MftReference, parseMftRecord } from './mftRecord.ts';
-import { appendRuns, coveredClusters, type Run } from './runList.ts';
+import { appendRuns, coveredClusters, HOLE, type Run } from './runList.ts';
 import { type NtfsSource, type RunLayout, readRuns, readVolume, runStream } from './stream.ts';
 
 const PAGE_BYTES = 16 * 1024;
@@ -31,6 +31,14 @@ export class Mft {
     const mft = new Mft(source);
     await mft.unroll();
     return mft;
+  }
+
+  /** Clusters without which nothing can be read: the boot sector's, the table's, its mirror's. */
+  vitalRuns(): { lcn: number; clusters: number }[] {
+    const { recordBytes, clusterBytes, clusterCount, mftMirrorCluster } = this.source.geometry;
+    const mirror = { lcn: mftMirrorCluster, clusters: Math.ceil((MIRRORED_RECORDS * recordBytes) / clusterBytes) };
+    const runs = [{ lcn: 0, clusters: 1 }, mirror, ...this.layout.runs];
+    return runs.filter(({ lcn, clusters }) => lcn !== HOLE && lcn + clusters <= clusterCount);
   }
 
   /** Record `number`, in use or not. @throws FilesystemError `FS_DAMAGED`, `FS_NOT_FOUND` behind the end of the table. */

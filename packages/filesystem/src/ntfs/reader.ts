@@ -3,7 +3,7 @@ import type { BlockDevice } from '@diskfleet/disk';
 import { readBytes } from '@diskfleet/disk';
 import type { DirectoryEntry, FileReader, Filesystem, FilesystemInfo, FilesystemReader, UsedMap } from '../filesystem.ts';
 import { hasNtfsOemId, readBackupBootSector, readBootSector } from './bootSector.ts';
-import { readVolumeState } from './cleanState.ts';
+import { readClean, readLabel } from './cleanState.ts';
 import { listDirectory, openEntry, rootEntry } from './entry.ts';
 import { looksForeign } from './foreignMark.ts';
 import { Mft } from './mft.ts';
@@ -24,15 +24,14 @@ async function openNtfs(device: BlockDevice): Promise<Filesystem> {
   const { geometry, warnings } = await readBootSector(device);
   const source = { device, geometry };
   const mft = await Mft.open(source);
-  const { label, clean } = await readVolumeState(mft);
   const info: FilesystemInfo = {
     kind: 'ntfs',
-    label,
+    label: await readLabel(mft),
     uuid: geometry.serial,
     blockBytes: geometry.clusterBytes,
     totalBytes: volumeEnd(source),
     usedBytes: await countUsedBytes(mft),
-    clean,
+    clean: await readClean(mft),
   };
   return {
     info,

@@ -1,9 +1,10 @@
 /**
  * Used clusters by $Bitmap (MFT record 6): one bit per cluster, lowest bit first. What lies behind the last whole cluster -
  * normally just the backup boot sector, which NTFS keeps outside its clusters - counts as used too. Whatever part of the
- * bitmap cannot be read is taken as used, and said.
+ * bitmap cannot be read is taken as used, and said. partclone reads the same bits, but leaves out what lies behind the last
+ * whole cluster.
  */
-import type { Extent } from '@diskfleet/disk';
+import { type Extent, mergeExtents, subtractExtents, sumBytes } from '@diskfleet/disk';
 import { FilesystemError } from '../errors.ts';
 import type { FileReader, UsedMap } from '../filesystem.ts';
 import { ATTRIBUTE } from './attribute.ts';
@@ -44,7 +45,14 @@ export async function readUsedMap(mft: Mft): Promise<UsedMap> {
     openTo = firstCluster + clusters;
   });
   close();
-  return { extents, usedBytes, warnings };
+  const vital = mft.vitalRuns().map(({ lcn, clusters }) => ({
+    offsetBytes: lcn * clusterBytes,
+    lengthBytes: Math.max(0, Math.min(clusters * clusterBytes, endBytes - lcn * clusterBytes)),
+  }));
+  const missing = subtractExtents(vital, extents);
+  if (missing.length === 0) return { extents, usedBytes, warnings };
+  warnings.push(`$Bitmap calls ${sumBytes(missing)} bytes of the boot sector or $MFT free; they were taken as used.`);
+  return { extents: mergeExtents([...extents, ...missing]), usedBytes: usedBytes + sumBytes(missing), warnings };
 }
 
 /** As `readUsedMap`, without keeping the extents: a large fragmented volume has millions. */
