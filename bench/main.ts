@@ -1,0 +1,11 @@
+/** `npm run bench -- <name> [arguments]`: runs one benchmark; each prints a table and writes bench/results/<name>.json. */
+const benches: Record<string, () => Promise<unknown>> = { engine: () => import('./engine/main.ts') };
+
+const [name = '', ...rest] = process.argv.slice(2);
+const bench = Object.hasOwn(benches, name) ? benches[name] : undefined;
+if (!bench) {
+  process.stderr.write(`usage: npm run bench -- <${Object.keys(benches).join('|')}> [runs]\n`);
+  process.exit(2);
+}
+process.argv = [...process.argv.slice(0, 2), ...rest];
+await bench();
