@@ -70,7 +70,7 @@ describe.skipIf(missing.length > 0)(title, () => {
       parts: [
         { sizeMib: 36, kind: 'esp', tree },
         { sizeMib: 96, kind: 'ext4', tree },
-        { sizeMib: 24, kind: 'ntfs' },
+        { sizeMib: 24, kind: 'ntfs', tree },
         { sizeMib: 4, kind: 'raw', bytes: noise(3 * MIB, 9) },
       ],
     });
@@ -86,10 +86,17 @@ describe.skipIf(missing.length > 0)(title, () => {
     expect(statSync(harness.path('restored')).blocks * 512).toBeLessThan(60 * MIB);
     expect(result.comparedBytes).toBeGreaterThanOrEqual(result.writtenBytes);
     expect(runTool('sgdisk', ['-v', harness.path('restored')])).toContain('No problems found');
-    const ext = layout.partitions[1];
-    expect(ext).toBeDefined();
-    if (ext !== undefined) cutOut(harness.path('restored'), ext, harness.path('ext'));
-    runTool('e2fsck', ['-fn', harness.path('ext')]);
+    const checks = [
+      ['fsck.fat', '-n'],
+      ['e2fsck', '-fn'],
+      ['ntfsfix', '-n'],
+    ] as const;
+    for (const [index, [tool, flag]] of checks.entries()) {
+      const partition = layout.partitions[index];
+      expect(partition).toBeDefined();
+      if (partition !== undefined) cutOut(harness.path('restored'), partition, harness.path('volume'));
+      runTool(tool, [flag, harness.path('volume')]);
+    }
   });
 
   test('restoring over what is there already leaves matching blocks alone', async () => {

@@ -5,7 +5,19 @@ import { join } from 'node:path';
 
 export const MIB = 1024 * 1024;
 
-const toolsOfTests = ['sgdisk', 'sfdisk', 'mke2fs', 'e2fsck', 'mkfs.fat', 'mcopy', 'mkntfs', 'debugfs'];
+const toolsOfTests = [
+  'sgdisk',
+  'sfdisk',
+  'mke2fs',
+  'e2fsck',
+  'mkfs.fat',
+  'mcopy',
+  'fsck.fat',
+  'mkntfs',
+  'ntfscp',
+  'ntfsfix',
+  'debugfs',
+];
 
 /** Names of the tools these tests need and this machine lacks (they live in sbin folders, which may not be on PATH). */
 export function missingTools(): string[] {
@@ -57,7 +69,7 @@ export function makeTree(folder: string, seed = 1): Map<string, Buffer> {
 export interface Part {
   readonly sizeMib: number;
   readonly kind: 'esp' | 'ext4' | 'ntfs' | 'raw';
-  /** Folder whose files fill it (ext4, esp). */
+  /** Folder whose files fill it (`ext4` all of them; `esp` and `ntfs` some). */
   readonly tree?: string;
   /** Content of a `raw` partition. */
   readonly bytes?: Buffer;
@@ -117,7 +129,10 @@ export function makeVolume(volume: string, part: Part): void {
     runTool('mkfs.fat', ['-F', '32', '-s', '1', '-n', 'ESP', volume]);
     if (part.tree !== undefined) runTool('mcopy', ['-s', '-i', volume, `${part.tree}/small`, `${part.tree}/hello.txt`, '::/']);
   }
-  if (part.kind === 'ntfs') runTool('mkntfs', ['-q', '-F', '-f', '-L', 'data', volume]);
+  if (part.kind === 'ntfs') {
+    runTool('mkntfs', ['-q', '-F', '-f', '-L', 'data', volume]);
+    if (part.tree !== undefined) runTool('ntfscp', ['-q', volume, `${part.tree}/large/noise.bin`, 'Noise.bin']);
+  }
 }
 
 export function copyInto(from: string, to: string, offsetBytes: number): void {

@@ -1,0 +1,96 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { type BlockDevice, type Extent, intersectExtents, memoryDevice, sumBytes } from '@diskfleet/disk';
+import { afterAll, describe, expect, test } from 'vitest';
+import { copyInto, MIB, makeDisk, makeTree, makeVolume, missingTools, noise, runTool } from '../testing/diskImages.ts';
+import { Harness } from '../testing/harness.ts';
+import { placeOf } from './placeOf.ts';
+import { readLayout } from './readLayout.ts';
+import { readUsedDisk } from './readUsedDisk.ts';
+
+const missing = missingTools();
+const title = missing.length === 0 ? 'used bytes' : `used bytes (skipped: this machine lacks ${missing.join(', ')})`;
+if (process.env.CI !== undefined && missing.length > 0) throw new Error(title);
+
+const usedIn = (used: readonly Extent[], fromMib: number, toMib: number) =>
+  sumBytes(intersectExtents(used, [{ offsetBytes: fromMib * MIB, lengthBytes: (toMib - fromMib) * MIB }]));
+
+describe.skipIf(missing.length > 0)(title, () => {
+  const harness = new Harness();
+  afterAll(() => harness.close());
+  mkdirSync(harness.path('tree'));
+  makeTree(harness.path('tree'));
+  const tree = harness.path('tree');
+  const load = (name: string): BlockDevice => memoryDevice(readFileSync(harness.path(name)));
+
+  test('tables, gaps, the tail behind a filesystem and unknown partitions are taken whole; of a filesystem only what it uses', async () => {
+    makeDisk(harness.path('disk'), 120, {
+      kind: 'gpt',
+      parts: [
+        { sizeMib: 40, kind: 'ext4', tree },
+        { sizeMib: 3, kind: 'raw' },
+        { sizeMib: 16, kind: 'ntfs' },
+      ],
+    });
+    // A filesystem that fills 30 of 40 MiB.
+    makeVolume(harness.path('volume'), { sizeMib: 30, kind: 'ext4', tree });
+    copyInto(harness.path('volume'), harness.path('disk'), MIB);
+    const { usedExtents: used, layout, usedBytes } = await readUsedDisk(load('disk'));
+    expect(layout.warnings).toEqual([]);
+    expect(layout.partitions.map(({ filesystem }) => filesystem?.kind ?? null)).toEqual(['ext4', null, 'ntfs']);
+    expect(usedIn(used, 0, 1)).toBe(MIB);
+    const ext = usedIn(used, 1, 31);
+    expect(ext).toBeGreaterThan(9 * MIB);
+    expect(ext).toBeLessThan(20 * MIB);
+    expect(ext).toBe(layout.partitions[0]?.filesystem?.usedBytes);
+    expect(usedIn(used, 31, 41)).toBe(10 * MIB);
+    expect(usedIn(used, 41, 44)).toBe(3 * MIB);
+    expect(usedIn(used, 44, 60)).toBeLessThan(6 * MIB);
+    // NTFS keeps a copy of its boot sector in the last sector of the partition, behind the volume it describes.
+    expect(sumBytes(intersectExtents(used, [{ offsetBytes: 60 * MIB - 512, lengthBytes: 512 }]))).toBe(512);
+    // The unpartitioned rest is large: its ends only.
+    expect(usedIn(used, 60, 120)).toBe(2 * MIB);
+    expect(usedBytes).toBe(sumBytes(used));
+    const all = await readUsedDisk(load('disk'), { sectorBySector: true });
+    expect(all.usedExtents).toEqual([{ offsetBytes: 0, lengthBytes: 120 * MIB }]);
+    expect(all.layout.fingerprint).toBe(layout.fingerprint);
+  });
+
+  test('a filesystem that claims more than its partition holds is taken whole and named', async () => {
+    makeDisk(harness.path('cut'), 30, { kind: 'gpt', parts: [{ sizeMib: 12, kind: 'raw' }] });
+    makeVolume(harness.path('volume'), { sizeMib: 20, kind: 'ext4' });
+    writeFileSync(harness.path('volume'), readFileSync(harness.path('volume')).subarray(0, 12 * MIB));
+    copyInto(harness.path('volume'), harness.path('cut'), MIB);
+    const { usedExtents: used, layout } = await readUsedDisk(load('cut'));
+    expect(usedIn(used, 1, 13)).toBe(12 * MIB);
+    expect(layout.warnings.join()).toContain('partition 1');
+  });
+
+  test('a damaged group descriptor: the run goes on, takes more rather than less, and says so', async () => {
+    makeDisk(harness.path('damaged'), 60, { kind: 'gpt', parts: [{ sizeMib: 48, kind: 'ext4', tree }] });
+    const sound = await readUsedDisk(load('damaged'));
+    const bytes = readFileSync(harness.path('damaged'));
+    noise(1024, 3).copy(bytes, MIB + 2048);
+    const { usedExtents: used, layout } = await readUsedDisk(memoryDevice(bytes));
+    expect(layout.warnings.length).toBeGreaterThan(0);
+    expect(usedIn(used, 1, 49)).toBeGreaterThanOrEqual(usedIn(sound.usedExtents, 1, 49));
+  });
+
+  test('a damaged GPT whose copies both fail: the whole disk counts as used', async () => {
+    makeDisk(harness.path('no-table'), 20, { kind: 'gpt', parts: [{ sizeMib: 8, kind: 'raw' }] });
+    const bytes = readFileSync(harness.path('no-table'));
+    bytes.fill(7, 560, 580);
+    bytes.fill(7, bytes.length - 460, bytes.length - 440);
+    const { usedBytes, layout } = await readUsedDisk(memoryDevice(bytes));
+    expect(layout.table).toBe(null);
+    expect(layout.warnings.join()).toContain('partition table');
+    expect(usedBytes).toBe(20 * MIB);
+  });
+
+  test('bytes of a disk have places with names', async () => {
+    makeDisk(harness.path('named'), 20, { kind: 'gpt', parts: [{ sizeMib: 8, kind: 'ext4' }] });
+    const layout = await readLayout(load('named'));
+    expect(placeOf(layout, 3 * MIB)).toBe(`partition 1 (Linux filesystem), byte ${2 * MIB} of it`);
+    expect(placeOf(layout, 15 * MIB)).toBe('outside of all partitions');
+    expect(runTool('sgdisk', ['-p', harness.path('named')]).toLowerCase()).toContain(layout.tableId);
+  });
+});
