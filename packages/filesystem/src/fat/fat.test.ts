@@ -1,16 +1,12 @@
-import { execFileSync } from 'node:child_process';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type BlockDevice, type Extent, memoryDevice, openFileDevice, subtractExtents, sumBytes } from '@diskfleet/disk';
+import { type BlockDevice, type Extent, memoryDevice, subtractExtents, sumBytes } from '@diskfleet/disk';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { DirectoryEntry, Filesystem } from '../filesystem.ts';
 import { openFilesystem } from '../readers.ts';
 import {
   describeNeeding,
   expectSameTree,
-  filesystemContract,
   makeScratch,
-  mutationContract,
   partcloneUsedExtents,
   runTool,
   type Scratch,
@@ -20,110 +16,25 @@ import {
 import { decodeBootSector } from './bootSector.ts';
 import { entryFormat } from './fatEntries.ts';
 import { fatReader } from './reader.ts';
-import { bytesOf, copyIn, FAT_TOOLS, type FatImage, makeFat, makeSourceTree, mtools, noise } from './testing/fatImage.ts';
-
-const MIB = 1 << 20;
-
-interface Variant {
-  readonly title: string;
-  readonly kind: 'fat12' | 'fat16' | 'fat32';
-  readonly sizeBytes: number;
-  readonly mkfs: readonly string[];
-}
-
-const variants: readonly Variant[] = [
-  { title: 'FAT12', kind: 'fat12', sizeBytes: 4 * MIB, mkfs: ['-F', '12', '-n', 'FLOPPY', '-i', '1234abcd'] },
-  { title: 'FAT16', kind: 'fat16', sizeBytes: 20 * MIB, mkfs: ['-F', '16'] },
-  { title: 'FAT32', kind: 'fat32', sizeBytes: 40 * MIB, mkfs: ['-F', '32', '-n', 'EFI'] },
-  { title: 'FAT16 of 2048-byte sectors', kind: 'fat16', sizeBytes: 20 * MIB, mkfs: ['-F', '16', '-S', '2048', '-s', '1'] },
-  { title: 'FAT32 of 4096-byte sectors', kind: 'fat32', sizeBytes: 270 * MIB, mkfs: ['-F', '32', '-S', '4096', '-s', '1'] },
-  { title: 'FAT32 of 8 KiB clusters', kind: 'fat32', sizeBytes: 540 * MIB, mkfs: ['-F', '32', '-s', '16'] },
-  { title: 'FAT32 with one FAT', kind: 'fat32', sizeBytes: 40 * MIB, mkfs: ['-F', '32', '-f', '1', '-s', '1'] },
-  { title: 'FAT16 with sectors left over', kind: 'fat16', sizeBytes: 40 * MIB, mkfs: ['-F', '16', '-s', '8', '-a', '-R', '3'] },
-];
-
-async function open(bytes: Buffer): Promise<Filesystem> {
-  return fatReader.open(memoryDevice(bytes));
-}
-
-async function list(filesystem: Filesystem, directory?: DirectoryEntry): Promise<DirectoryEntry[]> {
-  const entries: DirectoryEntry[] = [];
-  for await (const entry of filesystem.readDirectory(directory ?? (await filesystem.root()))) entries.push(entry);
-  return entries;
-}
-
-async function names(filesystem: Filesystem): Promise<string[]> {
-  return (await list(filesystem)).map(({ name }) => name);
-}
-
-async function find(filesystem: Filesystem, name: string): Promise<DirectoryEntry> {
-  const entry = (await list(filesystem)).find((candidate) => candidate.name === name);
-  if (entry === undefined) throw new Error(`${name} is not there`);
-  return entry;
-}
-
-/** Writes one FAT entry, in all copies unless told which. */
-function setEntry(bytes: Buffer, cluster: number, options: { value: number; copy?: number }): void {
-  const geometry = decodeBootSector(bytes);
-  if (geometry === null || geometry.kind === 'fat12') throw new Error('cannot patch this');
-  for (let copy = 0; copy < geometry.fatCount; copy += 1) {
-    if (options.copy !== undefined && options.copy !== copy) continue;
-    const fat = geometry.fatOffsetBytes + copy * geometry.fatBytes;
-    if (geometry.kind === 'fat16') bytes.writeUInt16LE(options.value & 0xffff, fat + cluster * 2);
-    else bytes.writeUInt32LE(options.value, fat + cluster * 4);
-  }
-}
+import {
+  bytesOf,
+  copyIn,
+  FAT_TOOLS,
+  type FatImage,
+  find,
+  list,
+  MIB,
+  makeFat,
+  makeSourceTree,
+  mtools,
+  names,
+  noise,
+  open,
+  setEntry,
+  variants,
+} from './testing/fatImage.ts';
 
 describeNeeding({ tools: FAT_TOOLS }, 'FAT volumes of mkfs.fat and mtools', () => {
-  for (const variant of variants) {
-    filesystemContract(variant.title, async () => {
-      const scratch = await makeScratch();
-      const image = await makeFat(scratch, 'fat.img', variant);
-      const source = await makeSourceTree(scratch);
-      await copyIn(image, source);
-      return {
-        device: await openFileDevice(image.path),
-        open: fatReader.open,
-        tree: await treeOfFolder(source),
-        ignoreInTree: ['mode'],
-        // partclone misreads FAT12, see usedMap.ts; "agrees with fsck.fat" below stands in for it.
-        usedExtents: variant.kind === 'fat12' ? undefined : await partcloneUsedExtents('partclone.fat', image.path, scratch),
-        dispose: () => scratch.dispose(),
-      };
-    });
-  }
-
-  const small: readonly Omit<Variant, 'kind'>[] = [
-    { title: 'FAT12', sizeBytes: 2 * MIB, mkfs: ['-F', '12'] },
-    { title: 'FAT16', sizeBytes: 4 * MIB, mkfs: ['-F', '16', '-s', '1'] },
-    { title: 'FAT32', sizeBytes: 36 * MIB, mkfs: ['-F', '32', '-s', '1'] },
-  ];
-  for (const { title, sizeBytes, mkfs } of small) {
-    mutationContract(title, {
-      reader: fatReader,
-      runs: 150,
-      makeImage: async () => {
-        const scratch = await makeScratch();
-        try {
-          const image = await makeFat(scratch, 'fat.img', { sizeBytes, mkfs });
-          await copyIn(image, await makeSourceTree(scratch, 20_000));
-          const bytes = await bytesOf(image);
-          const geometry = decodeBootSector(bytes);
-          if (geometry === null) throw new Error('mkfs.fat made no FAT');
-          const tables = { offsetBytes: geometry.fatOffsetBytes, lengthBytes: 400 };
-          const folders = { offsetBytes: geometry.rootOffsetBytes, lengthBytes: geometry.rootBytes || 8192 };
-          // A plain array: a Buffer's slice() is no copy, and damage could not be undone.
-          return {
-            bytes: new Uint8Array(bytes),
-            metadata: [{ offsetBytes: 0, lengthBytes: 96 }, tables, tables, folders, folders],
-          };
-        } finally {
-          await scratch.dispose();
-        }
-      },
-    });
-  }
-
   describe('what a volume says of itself', () => {
     let scratch: Scratch;
     beforeAll(async () => {
@@ -433,7 +344,7 @@ describeNeeding({ tools: FAT_TOOLS }, 'FAT volumes of mkfs.fat and mtools', () =
 
     it('nor an MBR, exFAT, a BitLocker To Go decoy, noise, or nothing', async () => {
       const path = await scratch.sparseFile('mbr.img', 4 * MIB);
-      execFileSync('sfdisk', ['-q', path], { input: 'label: dos\ntype=c\n', stdio: 'pipe' });
+      await runTool('sfdisk', ['-q', path], { input: 'label: dos\ntype=c\n' });
       const mbr = await readFile(path);
       mbr.set([0xeb, 0x63, 0x90]);
       const image = await makeFat(scratch, 'decoy.img', { sizeBytes: 40 * MIB, mkfs: ['-F', '32'] });

@@ -1,7 +1,13 @@
 /** FAT volumes made by mkfs.fat and filled by mtools: no kernel driver and no root needed. */
 import { mkdir, readdir, readFile, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { memoryDevice } from '@diskfleet/disk';
+import type { DirectoryEntry, Filesystem } from '../../filesystem.ts';
 import { runTool, type Scratch, seededRandom } from '../../testing/index.ts';
+import { decodeBootSector } from '../bootSector.ts';
+import { fatReader } from '../reader.ts';
+
+export const MIB = 1 << 20;
 
 export const FAT_TOOLS = ['mkfs.fat', 'mcopy', 'mdel', 'mmd', 'mattrib', 'mlabel', 'partclone.fat', 'blkid', 'fsck.fat'];
 
@@ -67,4 +73,55 @@ export async function mtools(image: FatImage, tool: string, args: readonly strin
 
 export async function bytesOf(image: FatImage): Promise<Buffer> {
   return readFile(image.path);
+}
+
+export interface Variant {
+  readonly title: string;
+  readonly kind: 'fat12' | 'fat16' | 'fat32';
+  readonly sizeBytes: number;
+  readonly mkfs: readonly string[];
+}
+
+/** A volume of each kind, size of cluster and size of sector. mtools takes FAT32 below 65,525 clusters for FAT16, hence the sizes. */
+export const variants: readonly Variant[] = [
+  { title: 'FAT12', kind: 'fat12', sizeBytes: 4 * MIB, mkfs: ['-F', '12', '-n', 'FLOPPY', '-i', '1234abcd'] },
+  { title: 'FAT16', kind: 'fat16', sizeBytes: 20 * MIB, mkfs: ['-F', '16'] },
+  { title: 'FAT32', kind: 'fat32', sizeBytes: 40 * MIB, mkfs: ['-F', '32', '-n', 'EFI'] },
+  { title: 'FAT16 of 2048-byte sectors', kind: 'fat16', sizeBytes: 20 * MIB, mkfs: ['-F', '16', '-S', '2048', '-s', '1'] },
+  { title: 'FAT32 of 4096-byte sectors', kind: 'fat32', sizeBytes: 270 * MIB, mkfs: ['-F', '32', '-S', '4096', '-s', '1'] },
+  { title: 'FAT32 of 8 KiB clusters', kind: 'fat32', sizeBytes: 540 * MIB, mkfs: ['-F', '32', '-s', '16'] },
+  { title: 'FAT32 with one FAT', kind: 'fat32', sizeBytes: 40 * MIB, mkfs: ['-F', '32', '-f', '1', '-s', '1'] },
+  { title: 'FAT16 with sectors left over', kind: 'fat16', sizeBytes: 40 * MIB, mkfs: ['-F', '16', '-s', '8', '-a', '-R', '3'] },
+];
+
+export async function open(bytes: Buffer): Promise<Filesystem> {
+  return fatReader.open(memoryDevice(bytes));
+}
+
+export async function list(filesystem: Filesystem, directory?: DirectoryEntry): Promise<DirectoryEntry[]> {
+  const entries: DirectoryEntry[] = [];
+  for await (const entry of filesystem.readDirectory(directory ?? (await filesystem.root()))) entries.push(entry);
+  return entries;
+}
+
+export async function names(filesystem: Filesystem): Promise<string[]> {
+  return (await list(filesystem)).map(({ name }) => name);
+}
+
+export async function find(filesystem: Filesystem, name: string): Promise<DirectoryEntry> {
+  const entry = (await list(filesystem)).find((candidate) => candidate.name === name);
+  if (entry === undefined) throw new Error(`${name} is not there`);
+  return entry;
+}
+
+/** Writes one FAT entry, in all copies unless told which. */
+export function setEntry(bytes: Buffer, cluster: number, options: { value: number; copy?: number }): void {
+  const geometry = decodeBootSector(bytes);
+  if (geometry === null || geometry.kind === 'fat12') throw new Error('cannot patch this');
+  for (let copy = 0; copy < geometry.fatCount; copy += 1) {
+    if (options.copy !== undefined && options.copy !== copy) continue;
+    const fat = geometry.fatOffsetBytes + copy * geometry.fatBytes;
+    if (geometry.kind === 'fat16') bytes.writeUInt16LE(options.value & 0xffff, fat + cluster * 2);
+    else bytes.writeUInt32LE(options.value, fat + cluster * 4);
+  }
 }
