@@ -29,7 +29,7 @@ interface AttributeHead {
   readonly sizeBytes: number;
 }
 
-export interface ResidentAttribute extends AttributeHead {
+interface ResidentAttribute extends AttributeHead {
   readonly resident: true;
   readonly value: Buffer;
 }

@@ -6,8 +6,8 @@ import { ByteReader } from '../byteReader.ts';
 import { FilesystemError } from '../errors.ts';
 import { type MftReference, readReference } from './mftRecord.ts';
 
-/** Windows stops at 256 KiB. */
-export const LARGEST_ATTRIBUTE_LIST_BYTES = 1024 * 1024;
+/** Windows allows no more. */
+export const LARGEST_ATTRIBUTE_LIST_BYTES = 256 * 1024;
 const ENTRY_HEADER_BYTES = 26;
 
 export interface AttributeListEntry {

@@ -194,6 +194,15 @@ describeNeeding(NTFS_TOOLS, 'NTFS in disorder', () => {
     expect(map.usedBytes).toBeLessThanOrEqual(sound.usedBytes);
   });
 
+  test('a volume larger than its partition is mapped as far as it goes, and said', async () => {
+    const filesystem = await ntfsReader.open(memoryDevice(Buffer.from(healthy.subarray(0, 7 * MIB + 512))));
+    const map = await filesystem.usedMap();
+    expect(map.warnings.join()).toContain('the rest is missing');
+    const last = map.extents.at(-1);
+    expect((last?.offsetBytes ?? 0) + (last?.lengthBytes ?? 0)).toBeLessThanOrEqual(7 * MIB + 512);
+    expect(filesystem.info.totalBytes).toBe(7 * MIB + 512);
+  });
+
   test('EFS content is refused, its size is shown', async () => {
     const sound = await opened(() => {});
     const plain = (await listed(sound, await sound.root())).find(({ name }) => name === 'plain');

@@ -21,6 +21,7 @@ export class Mft {
   /** What had to be read from a copy; grows while the volume is used. */
   readonly warnings = new Set<string>();
   private readonly pages = new Map<number, Promise<Buffer>>();
+  private readonly lists = new WeakMap<MftRecord, AttributeListEntry[]>();
   private layout: RunLayout = { runs: [], sizeBytes: 0, initialisedBytes: 0 };
 
   private constructor(source: NtfsSource) {
@@ -78,6 +79,7 @@ export class Mft {
 
   /** First piece of an attribute, which carries its sizes; null when the file has none of that type and name. */
   async attribute(file: MftRecord, type: number, name = ''): Promise<Attribute | null> {
+    if (!hasAttributeList(file)) return file.attributes.find((own) => own.type === type && own.name === name) ?? null;
     for await (const piece of this.pieces(file, type, name)) return piece;
     return null;
   }
@@ -99,7 +101,11 @@ export class Mft {
       if (own !== undefined) yield own;
       return;
     }
-    const entries = await this.listEntries(file, list);
+    let entries = this.lists.get(file);
+    if (entries === undefined) {
+      entries = await this.listEntries(file, list);
+      this.lists.set(file, entries);
+    }
     for (const entry of entries) {
       if (entry.type !== type || entry.name !== name) continue;
       const holder = entry.holder.number === file.number ? file : await this.record(entry.holder.number);
@@ -217,6 +223,10 @@ export class Mft {
       throw error;
     }
   }
+}
+
+function hasAttributeList(file: MftRecord): boolean {
+  return file.attributes.some(({ type }) => type === ATTRIBUTE.attributeList);
 }
 
 function pieceIn(holder: MftRecord, entry: AttributeListEntry, file: MftRecord): Attribute {

@@ -8,6 +8,9 @@ import type { NtfsGeometry } from './bootSector.ts';
 
 export const HOLE = -1;
 
+/** Above what an attribute list of 256 KiB over 1 KiB records can name; keeps hostile volumes from filling memory. */
+const MOST_RUNS = 4_000_000;
+
 /** Clusters of a stream, counted from 0 (`vcn`), that lie at `lcn` of the volume or are a `HOLE`. */
 export interface Run {
   readonly vcn: number;
@@ -65,7 +68,11 @@ function pushRun(runs: Run[], lcn: number, clusters: number): void {
   const last = runs.at(-1);
   const joins = last !== undefined && (lcn === HOLE ? last.lcn === HOLE : last.lcn !== HOLE && last.lcn + last.clusters === lcn);
   if (joins) runs[runs.length - 1] = { vcn: last.vcn, lcn: last.lcn, clusters: last.clusters + clusters };
-  else runs.push({ vcn, lcn, clusters });
+  else {
+    if (runs.length >= MOST_RUNS)
+      throw new FilesystemError('FS_TOO_LARGE', 'A file of this NTFS volume has over 4 million fragments.');
+    runs.push({ vcn, lcn, clusters });
+  }
 }
 
 function signed(bytes: Buffer, offset: number, length: number): number {

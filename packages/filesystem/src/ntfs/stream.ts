@@ -41,7 +41,7 @@ export function runStream(source: NtfsSource, layout: RunLayout): FileReader {
   };
 }
 
-export interface RunRead {
+interface RunRead {
   readonly offsetBytes: number;
   readonly target: Uint8Array;
 }

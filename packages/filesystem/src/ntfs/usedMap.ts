@@ -49,10 +49,30 @@ export async function readUsedMap(mft: Mft): Promise<UsedMap> {
     offsetBytes: lcn * clusterBytes,
     lengthBytes: Math.max(0, Math.min(clusters * clusterBytes, endBytes - lcn * clusterBytes)),
   }));
+  const { device, geometry } = mft.source;
+  if (geometry.volumeBytes > device.sizeBytes) {
+    warnings.push(
+      `The volume says it has ${geometry.volumeBytes} bytes, but its partition only ${device.sizeBytes}; the rest is missing.`,
+    );
+  }
+  if (vital.every((extent) => isInside(extents, extent))) return { extents, usedBytes, warnings };
   const missing = subtractExtents(vital, extents);
-  if (missing.length === 0) return { extents, usedBytes, warnings };
   warnings.push(`$Bitmap calls ${sumBytes(missing)} bytes of the boot sector or $MFT free; they were taken as used.`);
   return { extents: mergeExtents([...extents, ...missing]), usedBytes: usedBytes + sumBytes(missing), warnings };
+}
+
+/** Whether `wanted` lies inside one of the sorted, merged `extents`. */
+function isInside(extents: readonly Extent[], wanted: Extent): boolean {
+  let low = 0;
+  let high = extents.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((extents[middle]?.offsetBytes ?? 0) <= wanted.offsetBytes) low = middle + 1;
+    else high = middle;
+  }
+  const found = extents[low - 1];
+  const end = wanted.offsetBytes + wanted.lengthBytes;
+  return wanted.lengthBytes === 0 || (found !== undefined && end <= found.offsetBytes + found.lengthBytes);
 }
 
 /** As `readUsedMap`, without keeping the extents: a large fragmented volume has millions. */
