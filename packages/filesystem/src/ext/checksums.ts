@@ -29,13 +29,16 @@ export function crc32c(seed: number, bytes: Uint8Array): number {
   return crc >>> 0;
 }
 
+const table16 = Uint16Array.from({ length: 256 }, (_, byte) => {
+  let value = byte;
+  for (let bit = 0; bit < 8; bit++) value = value & 1 ? (value >>> 1) ^ 0xa001 : value >>> 1;
+  return value;
+});
+
 /** CRC-16/ANSI (reflected 0x8005) continued from `seed`. */
 export function crc16(seed: number, bytes: Uint8Array): number {
   let crc = seed;
-  for (const byte of bytes) {
-    crc ^= byte;
-    for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0xa001 : crc >>> 1;
-  }
+  for (const byte of bytes) crc = (table16[(crc ^ byte) & 0xff] ?? 0) ^ (crc >>> 8);
   return crc;
 }
 

@@ -133,6 +133,8 @@ function geometry(raw: ByteReader) {
   insist(isPowerOfTwo(descriptorBytes) && descriptorBytes >= (wide ? 64 : 32) && descriptorBytes <= 1024, 'descriptor size');
   const descriptorBlocks = Math.ceil((groupCount * descriptorBytes) / blockBytes);
   insist(descriptorBlocks < blockCount && groupCount * descriptorBytes <= 64 << 20, 'too many groups');
+  const tableBlocks = Math.ceil((inodesPerGroup * inodeBytes) / blockBytes);
+  insist(groupCount * tableBlocks < blockCount, 'more inode tables than blocks');
   const sparseSuper2 = (raw.u32(0x5c) & compat.sparseSuper2) !== 0;
   return {
     blockBytes,
