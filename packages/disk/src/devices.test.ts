@@ -176,6 +176,18 @@ describe('files as disks', () => {
     await device.close();
   });
 
+  it('reads, writes and zeroes beyond 4 GiB', async () => {
+    const path = join(folder, 'large.img');
+    const device = await openWritableFileDevice(path, { createSizeBytes: 6 * 2 ** 30 });
+    await device.write(5 * 2 ** 30 + 100, Buffer.alloc(1 << 20, 1));
+    await device.zero(5 * 2 ** 30 + 4096, 1 << 19);
+    const bytes = await readBytes(device, 5 * 2 ** 30, 1 << 20);
+    expect([bytes[99], bytes[100], bytes[4095], bytes[4096], bytes[4095 + (1 << 19)], bytes[4096 + (1 << 19)]]).toEqual([
+      0, 1, 1, 0, 0, 1,
+    ]);
+    await device.close();
+  });
+
   it('leaves nothing behind when the file cannot be made that large', async () => {
     const path = join(folder, 'absurd.img');
     await expect(openWritableFileDevice(path, { createSizeBytes: 2 ** 53 - 1 })).rejects.toMatchObject({

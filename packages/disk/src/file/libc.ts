@@ -12,7 +12,7 @@ export interface BlockGeometry {
 }
 
 /** Answers whether the whole range reads as zero now. Slow devices do not block the event loop. */
-export type ZeroCall = (fd: number, offsetBytes: number, lengthBytes: number) => Promise<boolean>;
+type ZeroCall = (fd: number, offsetBytes: number, lengthBytes: number) => Promise<boolean>;
 
 export interface Libc {
   readonly zeroFile: ZeroCall;
@@ -53,8 +53,12 @@ async function load(): Promise<Libc> {
   return {
     zeroFile: async (fd, offsetBytes, lengthBytes) =>
       (await fallocateLater(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offsetBytes, lengthBytes)) === 0,
-    zeroBlock: async (fd, offsetBytes, lengthBytes) =>
-      (await ioctlLater(fd, BLKZEROOUT, new BigUint64Array([BigInt(offsetBytes), BigInt(lengthBytes)]))) === 0,
+    async zeroBlock(fd, offsetBytes, lengthBytes) {
+      const range = new BigUint64Array([BigInt(offsetBytes), BigInt(lengthBytes)]);
+      const result = await ioctlLater(fd, BLKZEROOUT, range);
+      // Looked at after the call, so that it is not collected while another thread reads it.
+      return result === 0 && range.length === 2;
+    },
     blockGeometry(fd) {
       const [sizeBytes, sectorBytes, readOnly] = [ask(fd, BLKGETSIZE64), ask(fd, BLKSSZGET), ask(fd, BLKROGET)];
       return sizeBytes === null || sectorBytes === null ? null : { sizeBytes, sectorBytes, readOnly: readOnly === 1 };

@@ -73,7 +73,7 @@ function toTable(device: BlockDevice, mbr: MbrSector, copies: FoundCopies): Foun
   if (!used.ok) throw new DiskError('TABLE_DAMAGED', 'neither copy of the GPT is usable');
   warnOfCopies(device, copies, warnings);
   if (mbr.blank) warnings.push('The protective MBR is missing; the GPT itself is in order.');
-  const partitions = fitToDisk(readEntries(used, sectorBytes, warnings), device.sizeBytes, warnings);
+  const partitions = fitToDisk(readEntries(used, sectorBytes, warnings), { sizeBytes: device.sizeBytes, sectorBytes }, warnings);
   warnOfOverlaps(partitions, warnings);
   const hybrid = mbr.slots.some((slot) => slot.type !== 0 && slot.type !== 0xee);
   const extents = [primary, backup].flatMap((copy) => (copy.ok ? copy.extents : []));

@@ -27,7 +27,7 @@ export async function readMbr(device: BlockDevice, mbr: MbrSector, sectorBytes: 
   const extended = claimed.filter((partition) => partition.role === 'extended');
   const chain: Chain = { device, sectorBytes, warnings, tableExtents, logical: [], seen: new Set() };
   for (const container of extended) await followChain(chain, container);
-  const partitions = fitToDisk([...claimed, ...chain.logical], device.sizeBytes, warnings);
+  const partitions = fitToDisk([...claimed, ...chain.logical], { sizeBytes: device.sizeBytes, sectorBytes }, warnings);
   warnOfOverlaps(partitions, warnings);
   warnOfStrays(chain.logical, extended, warnings);
   return {

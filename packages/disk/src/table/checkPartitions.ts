@@ -4,17 +4,18 @@ import type { Partition } from './partitionTable.ts';
 export type ClaimedPartition = Omit<Partition, 'typeName'>;
 
 /**
- * Holds the claims against the disk: cuts what reaches past its end, drops what lies wholly outside, and names overlaps.
+ * Holds the claims against the disk: cuts what reaches past its last whole sector, drops what lies wholly outside.
  * Nothing is dropped that could be read.
  */
 export function fitToDisk<P extends { number: number; startBytes: number; sizeBytes: number }>(
   claimed: readonly P[],
-  diskSizeBytes: number,
+  disk: { sizeBytes: number; sectorBytes: number },
   warnings: string[],
 ): P[] {
   const kept: P[] = [];
+  const diskEndBytes = Math.floor(disk.sizeBytes / disk.sectorBytes) * disk.sectorBytes;
   for (const partition of claimed) {
-    const roomBytes = diskSizeBytes - partition.startBytes;
+    const roomBytes = diskEndBytes - partition.startBytes;
     if (roomBytes <= 0) {
       warnings.push(`Partition ${partition.number} lies wholly behind the end of the disk and is left out.`);
     } else if (partition.sizeBytes > roomBytes) {

@@ -16,8 +16,8 @@ import { decodeCodepage437 } from './codepage437.ts';
 export const SLOT_BYTES = 32;
 const SHORT_NAME_BYTES = 11;
 
-export const ATTRIBUTE_LABEL = 0x08;
-export const ATTRIBUTE_DIRECTORY = 0x10;
+const ATTRIBUTE_LABEL = 0x08;
+const ATTRIBUTE_DIRECTORY = 0x10;
 const ATTRIBUTE_LONG_NAME = 0x0f;
 
 export type SlotKind = 'end' | 'deleted' | 'longName' | 'label' | 'dot' | 'entry';
@@ -133,7 +133,7 @@ export class LongName {
 }
 
 /** Ties a long name to its short one: a program that knows only short names breaks the tie when it renames. */
-export function shortNameChecksum(slot: Buffer): number {
+function shortNameChecksum(slot: Buffer): number {
   let sum = 0;
   for (let at = 0; at < SHORT_NAME_BYTES; at += 1) sum = (((sum & 1) << 7) + (sum >> 1) + slot.readUInt8(at)) & 0xff;
   return sum;
