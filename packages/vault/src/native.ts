@@ -215,11 +215,11 @@ function openBuiltinGcm(): Gcm {
 
 let chosen: Native | null = null;
 
-/** The fast way where it exists, else the built-in one. */
+/** The fast way where it exists, else the built-in one (always, when `DISKFLEET_NO_FFI` is set). */
 export function native(): Native {
   if (chosen === null) {
     try {
-      chosen = loadFfi();
+      chosen = process.env.DISKFLEET_NO_FFI ? loadBuiltin() : loadFfi();
     } catch {
       chosen = loadBuiltin();
     }

@@ -56,6 +56,7 @@ export class PackingWriter implements ChunkWriter {
 
   addTyped(plain: Uint8Array, idOut: Uint8Array, type: ChunkType): number {
     if (this.failure !== null) throw this.failure;
+    if (this.closed) throw new VaultError('VAULT_STORE_FAILED', 'this chunk writer was closed');
     this.hash(plain, idOut);
     const id = Buffer.from(idOut.buffer, idOut.byteOffset, idOut.length);
     if (!this.known.claim(id)) return 0;
@@ -127,9 +128,10 @@ export class PackingWriter implements ChunkWriter {
   async close(): Promise<void> {
     if (this.closed) return;
     this.closed = true;
+    // First: requests that are still being repeated give up.
+    if (this.ownsStore) await this.store.close();
     await Promise.all(this.storing);
     this.tools.compressor?.close();
     this.tools.gcm.close();
-    if (this.ownsStore) await this.store.close();
   }
 }

@@ -52,6 +52,7 @@ export class RecordDecoder {
   private readonly nonce = Buffer.alloc(12);
   private readonly idCheck = Buffer.alloc(32);
   private current: Buffer | null = null;
+  private closed = false;
 
   constructor(keys: ReaderKeys) {
     const key = { idKey: keys.keys.idKey, vaultId: keys.vaultId, idAlgorithm: keys.idAlgorithm };
@@ -66,6 +67,8 @@ export class RecordDecoder {
    */
   decode(input: RecordToDecode, target: (plainBytes: number) => Uint8Array): Uint8Array {
     const { record, id, packName } = input;
+    // The contexts below are native memory: using them after close would crash the process.
+    if (this.closed) throw new VaultError('VAULT_STORE_FAILED', 'this vault was closed');
     const fail = (problem: string): never => {
       const name = Buffer.from(id).toString('hex');
       throw new VaultError('CHUNK_DAMAGED', `chunk ${name} in ${packName} is damaged: ${problem}`);
@@ -109,6 +112,8 @@ export class RecordDecoder {
   }
 
   close(): void {
+    if (this.closed) return;
+    this.closed = true;
     this.decompressor.close();
     this.gcm.close();
   }

@@ -27,9 +27,24 @@ export async function directoryStore(path: string, options: { create: boolean })
   if (found === null) throw new VaultError('VAULT_NOT_FOUND', `there is no folder ${path}; is the drive or share connected?`);
   if (!found.isDirectory()) throw new VaultError('VAULT_NOT_FOUND', `${path} is not a folder`);
   await removeStale(join(path, 'tmp'));
+  /** A drive that was unplugged leaves its empty mount point behind: writing there would fill the wrong disk. */
+  const stillThere = async () => {
+    const now = await stat(path).catch(() => null);
+    if (now?.dev === found.dev && now.ino === found.ino) return;
+    throw new VaultError(
+      'VAULT_STORE_FAILED',
+      `the folder ${path} is gone or was replaced; is the drive or share still connected?`,
+      {
+        retry: 'later',
+      },
+    );
+  };
   return {
     location: path,
-    put: (name, bytes) => put(path, name, bytes),
+    async put(name, bytes) {
+      await stillThere();
+      return put(path, name, bytes);
+    },
     get: (name, range) => get(path, name, range),
     async readInto(name, offsetBytes, target) {
       await withFile(path, name, (file) => fill(file, { name, offsetBytes, target }));
@@ -104,7 +119,7 @@ async function put(root: string, name: string, bytes: Uint8Array): Promise<'stor
   if ((await stat(target).catch(() => null)) !== null) return 'exists';
   const temporary = join(root, 'tmp', `${process.pid}-${randomBytes(12).toString('hex')}`);
   try {
-    await mkdir(join(root, 'tmp'), { recursive: true });
+    await makeFolder(root, join(root, 'tmp'));
     await makeFolder(root, dirname(target));
     await writeDurably(temporary, bytes);
     const result = await moveWithoutOverwrite(temporary, target);

@@ -42,9 +42,16 @@ class PassingFailure extends Error {
   }
 }
 
-/** Repeats `send` after passing failures with growing pauses. @throws VaultError `VAULT_UNREACHABLE` once `patienceMs` is over. */
-export async function withPatience(patienceMs: number, send: () => Promise<Reply>): Promise<Reply> {
-  const deadline = performance.now() + patienceMs;
+/**
+ * Repeats `send` after passing failures with growing pauses.
+ * @throws VaultError `VAULT_UNREACHABLE` once `patienceMs` is over, or at once when `signal` says nobody waits any more.
+ */
+export async function withPatience(
+  limits: { patienceMs: number; signal: AbortSignal },
+  send: () => Promise<Reply>,
+): Promise<Reply> {
+  const { signal } = limits;
+  const deadline = performance.now() + limits.patienceMs;
   let pauseMs = firstPauseMs;
   for (let freeRetry = true; ; ) {
     try {
@@ -56,14 +63,14 @@ export async function withPatience(patienceMs: number, send: () => Promise<Reply
         freeRetry = false;
         continue;
       }
-      if (performance.now() + pauseMs > deadline) {
+      if (signal.aborted || performance.now() + pauseMs > deadline) {
         throw new VaultError('VAULT_UNREACHABLE', `the vault service does not answer: ${cause.message}`, {
           retry: 'later',
           cause,
         });
       }
       // Spread, so that a fleet does not come back in step.
-      await sleep(pauseMs * (0.5 + Math.random() / 2));
+      await sleep(pauseMs * (0.5 + Math.random() / 2), undefined, { signal }).catch(() => {});
       pauseMs = Math.min(longestPauseMs, pauseMs * 2);
     }
   }

@@ -27,10 +27,11 @@ function tokenOf({ token, tokenCell }: Extract<StoreConfig, { kind: 'service' }>
 export async function serviceStore(config: Extract<StoreConfig, { kind: 'service' }>): Promise<Store> {
   const base = parseBase(config.baseUrl);
   const agent = base.protocol === 'https:' ? new HttpsAgent({ keepAlive: true }) : new HttpAgent({ keepAlive: true });
+  const closing = new AbortController();
   const patienceMs = config.patienceMs ?? defaultPatienceMs;
   const url = (path: string) => `${base.href}/${path}`;
   const request = (wanted: Omit<ServiceRequest, 'agent' | 'token'>): Promise<Reply> =>
-    withPatience(patienceMs, () => sendOnce({ ...wanted, agent, token: tokenOf(config) }));
+    withPatience({ patienceMs, signal: closing.signal }, () => sendOnce({ ...wanted, agent, token: tokenOf(config) }));
   const objectUrl = (name: string) => {
     checkName(name);
     return url(`objects/${name}`);
@@ -65,6 +66,7 @@ export async function serviceStore(config: Extract<StoreConfig, { kind: 'service
       );
     },
     async close() {
+      closing.abort();
       agent.destroy();
     },
   };

@@ -1,4 +1,5 @@
-import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { chmod, mkdir, mkdtemp, readdir, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -53,6 +54,36 @@ describe('directory store', () => {
   });
 });
 
+describe('a directory store whose drive went away', () => {
+  it('fails instead of filling the empty mount point', async () => {
+    const path = await folder();
+    const store = await openStore({ kind: 'directory', path });
+    await store.put('packs/00/a', Buffer.from('a'));
+    await rename(path, `${path}-unplugged`);
+    folders.push(`${path}-unplugged`);
+    await expect(store.put('packs/00/b', Buffer.from('b'))).rejects.toMatchObject({ code: 'VAULT_STORE_FAILED', retry: 'later' });
+    await mkdir(path);
+    await expect(store.put('packs/00/b', Buffer.from('b'))).rejects.toMatchObject({ code: 'VAULT_STORE_FAILED', retry: 'later' });
+    expect(await readdir(path)).toEqual([]);
+  });
+});
+
+describe('a folder this user may not write', () => {
+  // Root may write everywhere: a child process becomes another user once its modules are loaded.
+  it.skipIf(process.platform === 'win32')('says so, with guidance', async () => {
+    const path = await folder();
+    await chmod(path, 0o555);
+    const script = `
+      import { openStore } from ${JSON.stringify(new URL('./openStore.ts', import.meta.url).href)};
+      if (process.getuid() === 0) process.seteuid(65534);
+      const store = await openStore({ kind: 'directory', path: ${JSON.stringify(path)} });
+      await store.put('packs/00/a', Buffer.from('a')).catch((cause) => console.log(cause.code, cause.message));`;
+    const out = execFileSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
+    expect(out).toMatch(/^VAULT_STORE_FAILED .*owner and rights/);
+    await chmod(path, 0o755);
+  });
+});
+
 describe('service store', () => {
   it('rides out a service that restarts', async () => {
     const inner = memoryStore();
@@ -76,6 +107,16 @@ describe('service store', () => {
     await expect(store.get('a')).rejects.toMatchObject({ code: 'VAULT_UNREACHABLE', retry: 'later' });
     await store.close();
   });
+
+  it('gives up waiting when it is closed', async () => {
+    const server = await serveStore(memoryStore(), { token: 't' });
+    await server.close();
+    const store = await openStore({ kind: 'service', baseUrl: server.baseUrl, token: 't', patienceMs: 60_000 });
+    const pending = expect(store.get('a')).rejects.toMatchObject({ code: 'VAULT_UNREACHABLE' });
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    await store.close();
+    await pending;
+  }, 5000);
 
   it('tries again after 5xx and after connections cut in the middle of an answer', async () => {
     const inner = memoryStore(new Map([['a', Buffer.alloc(100_000, 7)]]));

@@ -198,11 +198,11 @@ class StoredVault implements Vault {
   readerSeed(): ChunkReaderSeed {
     this.mustRead();
     const { storeConfig, config } = this.context;
-    const keys = this.mustWriteKeys();
+    const keys = this.mustHaveKeys();
     return { store: storeConfig, keys, vaultId: this.id, idAlgorithm: config.idAlgorithm, locations: this.index.table.seed() };
   }
 
-  private mustWriteKeys(): VaultKeys {
+  private mustHaveKeys(): VaultKeys {
     const { keys } = this.context;
     if (keys === null) throw new VaultError('VAULT_KEY_NEEDED', 'this vault was opened without keys: it can only be listed');
     return keys;
@@ -217,7 +217,7 @@ class StoredVault implements Vault {
   }
 
   async beginPoint(options: BeginPoint): Promise<PointWriter> {
-    const keys = this.mustWriteKeys();
+    const keys = this.mustHaveKeys();
     const { config, store, storeConfig } = this.context;
     const unknown = unknownFeatures(config.features.write);
     if (unknown.length > 0) {
