@@ -60,17 +60,10 @@ export function encodeSegments(packs: readonly SealedPack[], key: SegmentKey): {
 
 function encodeSegment(packs: readonly SealedPack[], key: SegmentKey): Buffer {
   const ordered = [...packs].sort((a, b) => (a.name < b.name ? -1 : 1));
-  const rows: Buffer[] = [];
-  ordered.forEach((pack, ordinal) => {
-    const entries = Buffer.from(pack.entries);
-    for (let at = 0; at < entries.length; at += entryBytes) {
-      entries.writeUInt32LE(ordinal, at + 32);
-      rows.push(entries.subarray(at, at + entryBytes));
-    }
-  });
-  rows.sort((a, b) => a.compare(b, 0, 32, 0, 32) || a.readUInt32LE(32) - b.readUInt32LE(32));
+  const entries = sortEntries(ordered);
   const out = new ByteWriter();
-  out.text(magic).u16(version).u16(entryBytes).u32(ordered.length).u32(0).u32(rows.length).raw(vaultIdBytes(key.vaultId));
+  out.text(magic).u16(version).u16(entryBytes).u32(ordered.length).u32(0);
+  out.u32(entries.length / entryBytes).raw(vaultIdBytes(key.vaultId));
   out.zeros(headerBytes - out.length);
   for (const pack of ordered) {
     out
@@ -79,9 +72,30 @@ function encodeSegment(packs: readonly SealedPack[], key: SegmentKey): Buffer {
       .u8(pack.kind === 'data' ? 1 : 2)
       .zeros(7);
   }
-  for (const row of rows) out.raw(row);
+  out.raw(entries);
   out.raw(hmac(deriveKey(key.idKey, key.vaultId, 'index'), out.bytes()));
   return Buffer.from(out.bytes());
+}
+
+/** All entries by id, then pack ordinal; sorts ordinals, not objects, so a large backup does not stall its commit. */
+function sortEntries(packs: readonly SealedPack[]): Buffer {
+  const total = packs.reduce((sum, pack) => sum + pack.entries.length, 0);
+  const all = Buffer.alloc(total);
+  let end = 0;
+  for (const [ordinal, pack] of packs.entries()) {
+    all.set(pack.entries, end);
+    for (const stop = end + pack.entries.length; end < stop; end += entryBytes) all.writeUInt32LE(ordinal, end + 32);
+  }
+  const starts = Uint32Array.from({ length: total / entryBytes }, (_, at) => all.readUInt32BE(at * entryBytes));
+  const order = Uint32Array.from(starts.keys()).sort((a, b) => {
+    const first = (starts[a] ?? 0) - (starts[b] ?? 0);
+    if (first !== 0) return first;
+    const [left, right] = [a * entryBytes, b * entryBytes];
+    return all.compare(all, right, right + 32, left, left + 32) || all.readUInt32LE(left + 32) - all.readUInt32LE(right + 32);
+  });
+  const sorted = Buffer.alloc(total);
+  for (const [place, at] of order.entries()) all.copy(sorted, place * entryBytes, at * entryBytes, (at + 1) * entryBytes);
+  return sorted;
 }
 
 /**
