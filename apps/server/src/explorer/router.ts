@@ -1,7 +1,6 @@
-import type { ExplorerPage } from '@diskfleet/protocol';
 import { z } from 'zod';
-import { notBuilt } from '../notBuilt.ts';
 import { allowed, router } from '../trpc.ts';
+import { listFolder } from './list.ts';
 
 export const explorerRouter = router({
   list: allowed('files:read')
@@ -14,5 +13,5 @@ export const explorerRouter = router({
         limit: z.number().int().min(1).max(2000).default(500),
       }),
     )
-    .query(() => notBuilt<ExplorerPage>()),
+    .query(({ ctx: { ctx, session }, input }) => listFolder(ctx, session.user, input)),
 });

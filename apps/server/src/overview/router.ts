@@ -1,7 +1,6 @@
-import type { OverviewView } from '@diskfleet/protocol';
-import { notBuilt } from '../notBuilt.ts';
 import { allowed, router } from '../trpc.ts';
+import { getOverview } from './get.ts';
 
 export const overviewRouter = router({
-  get: allowed('fleet:read').query(() => notBuilt<OverviewView>()),
+  get: allowed('fleet:read').query(({ ctx: { ctx } }) => getOverview(ctx)),
 });

@@ -1,21 +1,20 @@
-import type { PointDetail, PointView } from '@diskfleet/protocol';
 import { z } from 'zod';
-import { notBuilt } from '../notBuilt.ts';
 import { allowed, router } from '../trpc.ts';
+import { changePoint, getPoint, listPoints } from './points.ts';
 
 const byId = z.object({ id: z.string().min(1).max(64) });
 
 export const pointsRouter = router({
   list: allowed('fleet:read')
     .input(z.object({ machineId: z.uuid().optional(), vaultId: z.uuid().optional() }).default({}))
-    .query(() => notBuilt<readonly PointView[]>()),
+    .query(({ ctx: { ctx }, input }) => listPoints(ctx, input)),
   get: allowed('fleet:read')
     .input(byId)
-    .query(() => notBuilt<PointDetail>()),
+    .query(({ ctx: { ctx }, input }) => getPoint(ctx, input.id)),
   setPinned: allowed('points:manage')
     .input(byId.extend({ pinned: z.boolean() }))
-    .mutation(() => notBuilt<PointView>()),
+    .mutation(({ ctx: { ctx, session }, input }) => changePoint(ctx, session.user, input)),
   setComment: allowed('points:manage')
     .input(byId.extend({ comment: z.string().trim().max(1000) }))
-    .mutation(() => notBuilt<PointView>()),
+    .mutation(({ ctx: { ctx, session }, input }) => changePoint(ctx, session.user, input)),
 });

@@ -1,7 +1,8 @@
-import { type JobView, type RestorePlanView, targetRefShape } from '@diskfleet/protocol';
+import { targetRefShape } from '@diskfleet/protocol';
 import { z } from 'zod';
-import { notBuilt } from '../notBuilt.ts';
 import { allowed, router } from '../trpc.ts';
+import { planDiskRestore } from './plan.ts';
+import { startDiskRestore } from './start.ts';
 
 export const restoresRouter = router({
   plan: allowed('restore:disk')
@@ -13,8 +14,8 @@ export const restoresRouter = router({
         target: targetRefShape,
       }),
     )
-    .mutation(() => notBuilt<RestorePlanView>()),
+    .mutation(({ ctx: { ctx, session }, input }) => planDiskRestore(ctx, session.user, input)),
   start: allowed('restore:disk')
     .input(z.object({ planId: z.uuid(), confirmText: z.string().max(500) }))
-    .mutation(() => notBuilt<JobView>()),
+    .mutation(({ ctx: { ctx, session }, input }) => startDiskRestore(ctx, session.user, input)),
 });

@@ -1,10 +1,9 @@
-import type { UserView } from '@diskfleet/protocol';
 import { z } from 'zod';
-import { notBuilt } from '../notBuilt.ts';
 import { openProcedure, router } from '../trpc.ts';
+import { createOwner, needsOwner } from './owner.ts';
 
 export const setupRouter = router({
-  status: openProcedure.query(() => notBuilt<{ needsOwner: boolean }>()),
+  status: openProcedure.query(async ({ ctx: { ctx } }) => ({ needsOwner: await needsOwner(ctx) })),
   createOwner: openProcedure
     .input(
       z.object({
@@ -14,5 +13,5 @@ export const setupRouter = router({
         password: z.string().min(10, 'at least 10 characters').max(500),
       }),
     )
-    .mutation(() => notBuilt<UserView>()),
+    .mutation(({ ctx: { ctx }, input }) => createOwner(ctx, input)),
 });

@@ -1,24 +1,23 @@
-import type { VaultView } from '@diskfleet/protocol';
 import { z } from 'zod';
-import { notBuilt } from '../notBuilt.ts';
 import { allowed, router } from '../trpc.ts';
-import type { FolderTest } from './types.ts';
+import { testFolder } from './service.ts';
+import { createVault, getVault, listVaults, readRecoveryKit } from './vaults.ts';
 
 const byId = z.object({ id: z.uuid() });
 const folder = z.string().trim().min(1).max(1024).regex(/^\//, 'a full path, beginning with /');
 
 export const vaultsRouter = router({
-  list: allowed('fleet:read').query(() => notBuilt<readonly VaultView[]>()),
+  list: allowed('fleet:read').query(({ ctx: { ctx } }) => listVaults(ctx)),
   get: allowed('fleet:read')
     .input(byId)
-    .query(() => notBuilt<VaultView>()),
+    .query(({ ctx: { ctx }, input }) => getVault(ctx, input.id)),
   testFolder: allowed('vaults:manage')
     .input(z.object({ folder }))
-    .mutation(() => notBuilt<FolderTest>()),
+    .mutation(({ ctx: { ctx }, input }) => testFolder(ctx, input.folder)),
   create: allowed('vaults:manage')
     .input(z.object({ name: z.string().trim().min(1).max(100), folder }))
-    .mutation(() => notBuilt<VaultView>()),
+    .mutation(({ ctx: { ctx, session }, input }) => createVault(ctx, session.user, input)),
   recoveryKit: allowed('vaults:keys')
     .input(byId.extend({ password: z.string().max(500) }))
-    .mutation(() => notBuilt<{ fileName: string; text: string }>()),
+    .mutation(({ ctx: { ctx, session }, input }) => readRecoveryKit(ctx, session.user, input)),
 });
