@@ -70,7 +70,10 @@ export async function readBootSector(device: BlockDevice): Promise<{ geometry: N
   }
 }
 
-/** Looks for the copy where a volume that fills its partition keeps it. Null when there is none that fits. */
+/**
+ * Looks for the copy where a volume that fills its partition keeps it. Null when there is none that fits: the last sector of
+ * a whole disk may well be the backup of its last partition.
+ */
 export async function readBackupBootSector(device: BlockDevice): Promise<NtfsGeometry | null> {
   for (const sectorBytes of SECTOR_SIZES) {
     const offsetBytes = (Math.floor(device.sizeBytes / sectorBytes) - 1) * sectorBytes;
@@ -79,7 +82,7 @@ export async function readBackupBootSector(device: BlockDevice): Promise<NtfsGeo
     if (!hasNtfsOemId(sector)) continue;
     try {
       const geometry = parseBootSector(sector);
-      if (geometry.sectorBytes === sectorBytes && geometry.volumeBytes <= device.sizeBytes) return geometry;
+      if (geometry.sectorBytes === sectorBytes && geometry.volumeBytes === offsetBytes) return geometry;
     } catch (error) {
       if (!(error instanceof FilesystemError)) throw error;
     }

@@ -20,6 +20,14 @@ async function listed(filesystem: Filesystem, directory: DirectoryEntry): Promis
   return entries;
 }
 
+/** Where the first attribute of this type begins in an MFT record. */
+function attributeOffset(record: Buffer, type: number): number {
+  let offset = record.readUInt16LE(20);
+  while (record.readUInt32LE(offset) < type) offset += record.readUInt32LE(offset + 4);
+  expect(record.readUInt32LE(offset)).toBe(type);
+  return offset;
+}
+
 describeNeeding(NTFS_TOOLS, 'NTFS in disorder', () => {
   let healthy: Buffer;
   let tree: Tree;
@@ -56,7 +64,7 @@ describeNeeding(NTFS_TOOLS, 'NTFS in disorder', () => {
   /** $Bitmap's content, by the first run of record 6 (mkntfs writes it in one). */
   const bitmapOffset = (bytes: Buffer): number => {
     const record = bytes.subarray(recordOffset(6), recordOffset(7));
-    const attribute = record.indexOf(Buffer.from([0x80, 0, 0, 0]), 56);
+    const attribute = attributeOffset(record, 0x80);
     const pairs = attribute + record.readUInt16LE(attribute + 32);
     const head = record.readUInt8(pairs);
     return record.readIntLE(pairs + 1 + (head & 15), head >> 4) * parseBootSector(bytes).clusterBytes;
@@ -72,7 +80,7 @@ describeNeeding(NTFS_TOOLS, 'NTFS in disorder', () => {
     const filesystem = await opened((bytes) => {
       const record = bytes.subarray(recordOffset(3), recordOffset(4));
       // Flags of $VOLUME_INFORMATION (type 0x70), ten bytes into its value.
-      const attribute = record.indexOf(Buffer.from([0x70, 0, 0, 0]), 56);
+      const attribute = attributeOffset(record, 0x70);
       const value = attribute + record.readUInt16LE(attribute + 20);
       record.writeUInt16LE(record.readUInt16LE(value + 10) | 1, value + 10);
     });
@@ -152,6 +160,8 @@ describeNeeding(NTFS_TOOLS, 'NTFS in disorder', () => {
       bytes.write(mark, offset, 'latin1');
       expect(await ntfsReader.probe(memoryDevice(bytes))).toBe(false);
     }
+    // A disk whose last partition is NTFS ends with that partition's backup boot sector.
+    expect(await ntfsReader.probe(memoryDevice(Buffer.concat([Buffer.alloc(MIB), healthy])))).toBe(false);
     expect(await ntfsReader.probe(memoryDevice(Buffer.alloc(MIB)))).toBe(false);
     expect(await ntfsReader.probe(memoryDevice(Buffer.alloc(100)))).toBe(false);
   });
@@ -209,12 +219,28 @@ describeNeeding(NTFS_TOOLS, 'NTFS in disorder', () => {
     if (!plain) throw new Error('plain is not listed');
     const filesystem = await opened((bytes) => {
       const at = recordOffset(Number(plain.ref.split('-')[0]));
-      const attribute = bytes.indexOf(Buffer.from([0x80, 0, 0, 0]), at + 56);
+      const attribute = at + attributeOffset(bytes.subarray(at), 0x80);
       bytes.writeUInt16LE(0x4000, attribute + 12);
     });
     const shown = (await listed(filesystem, await filesystem.root())).find(({ name }) => name === 'plain');
     expect(shown).toMatchObject({ type: 'file', sizeBytes: plain.sizeBytes });
     await expectCode(filesystem.openFile(plain), 'FS_ENCRYPTED_FILE');
+  });
+
+  test('a folder whose index leads back into itself ends in an error', async () => {
+    const sound = await opened(() => {});
+    const many = (await listed(sound, await sound.root())).find(({ name }) => name === 'many');
+    if (!many) throw new Error('many is not listed');
+    const filesystem = await opened((bytes) => {
+      // The inner node of its tree: an index block with flag 1. Two of its entries are given the same child.
+      let block = 0;
+      while (bytes.toString('latin1', block, block + 4) !== 'INDX' || bytes.readUInt8(block + 36) !== 1) block += 1024;
+      const first = block + 24 + bytes.readUInt32LE(block + 24);
+      const second = first + bytes.readUInt16LE(first + 8);
+      const child = (entry: number) => entry + bytes.readUInt16LE(entry + 8) - 8;
+      bytes.copy(bytes, child(second), child(first), child(first) + 8);
+    });
+    await expectCode(listed(filesystem, many), 'FS_DAMAGED');
   });
 
   test('a torn record is listed by what its folder knows, and refused when opened', async () => {
