@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type BlockDevice, memoryDevice, readBytes } from '@diskfleet/disk';
+import { type BlockDevice, type Extent, memoryDevice, readBytes } from '@diskfleet/disk';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Filesystem } from '../filesystem.ts';
 import { describeNeeding, expectCode, makeScratch, mutationContract, type Scratch } from '../testing/index.ts';
@@ -10,11 +10,13 @@ import { extReader } from './index.ts';
 import { readSuperblock } from './superblock.ts';
 import { fill, noise } from './testing/extContent.ts';
 import { debugfs, type ImageOptions, makeExtImage } from './testing/extImage.ts';
+import { metadataOf } from './testing/metadata.ts';
 
-async function imageBytes(wanted: ImageOptions): Promise<Uint8Array> {
+async function imageToDamage(wanted: ImageOptions): Promise<{ bytes: Buffer; metadata: Extent[] }> {
   const scratch = await makeScratch();
   try {
-    return await readFile((await makeExtImage(scratch, wanted)).image);
+    const bytes = await readFile((await makeExtImage(scratch, { ...wanted, fill: fillLittle })).image);
+    return { bytes, metadata: await metadataOf(bytes) };
   } finally {
     await scratch.dispose();
   }
@@ -32,39 +34,32 @@ async function fillLittle(folder: string): Promise<void> {
 }
 
 describeNeeding({ tools: ['mke2fs', 'debugfs'], root: true }, 'ext, damaged', () => {
-  const little = { fill: fillLittle };
-  mutationContract('ext2, 1 KiB blocks', {
-    reader: extReader,
-    makeImage: async () => ({
-      bytes: await imageBytes({ ...little, name: 'm2', type: 'ext2', sizeMiB: 3, options: ['-b', '1024', '-N', '128'] }),
-    }),
-  });
-  mutationContract('ext4, no checksums in the way', {
-    reader: extReader,
-    makeImage: async () => ({
-      bytes: await imageBytes({
-        ...little,
+  const layouts: readonly [string, ImageOptions][] = [
+    ['ext2, 1 KiB blocks', { name: 'm2', type: 'ext2', sizeMiB: 3, options: ['-b', '1024', '-N', '160'] }],
+    [
+      'ext4, no checksums in the way',
+      {
         name: 'm4',
         type: 'ext4',
         sizeMiB: 6,
         options: ['-b', '1024', '-N', '256', '-O', '^metadata_csum,inline_data,^has_journal', '-g', '2048'],
-      }),
-    }),
-  });
-  mutationContract('ext4', {
-    reader: extReader,
-    makeImage: async () => ({
-      bytes: await imageBytes({ ...little, name: 'm4c', type: 'ext4', sizeMiB: 8, options: ['-N', '256', '-J', 'size=1'] }),
-    }),
-  });
+      },
+    ],
+    ['ext4', { name: 'm4c', type: 'ext4', sizeMiB: 8, options: ['-N', '256', '-J', 'size=1'] }],
+  ];
+  for (const [title, wanted] of layouts) {
+    mutationContract(title, {
+      reader: extReader,
+      runs: Number(process.env.DISKFLEET_FUZZ_RUNS ?? 400),
+      makeImage: () => imageToDamage(wanted),
+    });
+  }
   mutationContract('ext3 with a journal to replay', {
     reader: extReader,
     makeImage: async () => {
-      const bytes = Buffer.from(
-        await imageBytes({ ...little, name: 'm3', type: 'ext3', sizeMiB: 8, options: ['-b', '1024', '-N', '256'] }),
-      );
-      bytes.writeUInt32LE(bytes.readUInt32LE(1024 + 0x60) | 4, 1024 + 0x60);
-      return { bytes };
+      const made = await imageToDamage({ name: 'm3', type: 'ext3', sizeMiB: 8, options: ['-b', '1024', '-N', '256'] });
+      made.bytes.writeUInt32LE(made.bytes.readUInt32LE(1024 + 0x60) | 4, 1024 + 0x60);
+      return made;
     },
   });
 

@@ -40,7 +40,7 @@ function damage(bytes: Uint8Array, metadata: readonly Extent[], random: (limit: 
     const at = extent.offsetBytes + random(extent.lengthBytes);
     const width = [1, 1, 2, 4, 8, 32][random(6)] ?? 1;
     const target = bytes.subarray(at, Math.min(at + width, bytes.length));
-    saved.push({ at, was: target.slice() });
+    saved.push({ at, was: Uint8Array.from(target) });
     const fill = nasty[random(nasty.length)] ?? 0;
     for (let index = 0; index < target.length; index++) target[index] = random(2) ? fill : random(256);
   }
@@ -59,6 +59,7 @@ export function mutationContract(name: string, options: MutationOptions): void {
       expect(await options.reader.probe(healthy)).toBe(true);
       const places = metadata ?? (await (await options.reader.open(healthy)).usedMap()).extents;
       const random = seededRandom(seed);
+      const untouched = Buffer.from(bytes);
       for (let run = 0; run < (options.runs ?? 300); run++) {
         const undo = damage(bytes, places, random);
         try {
@@ -68,6 +69,7 @@ export function mutationContract(name: string, options: MutationOptions): void {
         }
         undo();
       }
+      expect(untouched.equals(bytes)).toBe(true);
     });
   });
 }
