@@ -14,9 +14,7 @@ const commands = {
   start: { build: true, script: 'infra/start/main.ts' },
   test: { build: true, script: 'infra/test/main.ts' },
   setup: { build: true, script: null },
-  demo: { build: true, script: 'infra/demo/main.ts' },
   bench: { build: true, script: 'bench/main.ts' },
-  fuzz: { build: false, script: 'infra/fuzz/main.ts' },
 };
 
 function stop(message, exitCode = 1) {
