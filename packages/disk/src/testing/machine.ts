@@ -1,8 +1,6 @@
 /** What tests need of the machine they run on: its disk tools, and a folder for their images. */
-// biome-ignore lint/style/noRestrictedImports: only tests run programs; the package itself does not
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-// biome-ignore lint/style/noRestrictedImports: as above
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
