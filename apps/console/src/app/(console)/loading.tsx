@@ -1,0 +1,5 @@
+import { SkeletonPage } from '@/ui/Feedback';
+
+export default function Loading() {
+  return <SkeletonPage />;
+}

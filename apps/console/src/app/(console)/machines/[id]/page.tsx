@@ -1,0 +1,9 @@
+import type { Metadata } from 'next';
+import { MachinePage } from '@/features/machines/MachinePage';
+
+export const metadata: Metadata = { title: 'Machine' };
+
+export default async function Page({ params }: { params: Promise<{ id: string }> }) {
+  const { id } = await params;
+  return <MachinePage key={id} id={decodeURIComponent(id)} />;
+}

@@ -1,0 +1,5 @@
+import { NotFound } from '@/features/errors/NotFound';
+
+export default function Page() {
+  return <NotFound />;
+}
