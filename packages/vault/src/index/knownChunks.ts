@@ -8,6 +8,8 @@
 export interface KnownChunks {
   /** True for exactly one caller per id: that one must store the chunk. */
   claim(id: Buffer): boolean;
+  /** Whether someone claimed it. */
+  has(id: Buffer): boolean;
 }
 
 const wordsPerSlot = 4;
@@ -27,27 +29,31 @@ export function allocateKnownChunks(slotCount: number): SharedArrayBuffer {
 export function knownChunks(memory: SharedArrayBuffer, slotCount: number): KnownChunks {
   const words = new Int32Array(memory);
   const mask = slotCount - 1;
-  return {
-    claim(id) {
-      const first = id.readInt32LE(0) || 1;
-      const second = id.readInt32LE(4);
-      const third = id.readInt32LE(8);
-      const last = id.readInt32LE(12) || 1;
-      let slot = (second ^ third) & mask;
-      for (let probe = 0; probe < slotCount; probe += 1, slot = (slot + 1) & mask) {
-        const base = slot * wordsPerSlot;
-        const seen = Atomics.compareExchange(words, base, 0, first);
-        if (seen === 0) {
-          words[base + 1] = second;
-          words[base + 2] = third;
-          Atomics.store(words, base + 3, last);
-          return true;
-        }
-        if (seen !== first) continue;
-        while (Atomics.load(words, base + 3) === 0);
-        if (words[base + 1] === second && words[base + 2] === third && words[base + 3] === last) return false;
+  /** The slot that holds the id or the first free one, taken over for it when `take` is set. */
+  const find = (id: Buffer, take: boolean): 'there' | 'absent' => {
+    const first = id.readInt32LE(0) || 1;
+    const second = id.readInt32LE(4);
+    const third = id.readInt32LE(8);
+    const last = id.readInt32LE(12) || 1;
+    let slot = (second ^ third) & mask;
+    for (let probe = 0; probe < slotCount; probe += 1, slot = (slot + 1) & mask) {
+      const base = slot * wordsPerSlot;
+      const seen = take ? Atomics.compareExchange(words, base, 0, first) : Atomics.load(words, base);
+      if (seen === 0) {
+        if (!take) return 'absent';
+        words[base + 1] = second;
+        words[base + 2] = third;
+        Atomics.store(words, base + 3, last);
+        return 'absent';
       }
-      throw new RangeError('the run met more chunks than it announced in expectedChunks');
-    },
+      if (seen !== first) continue;
+      while (Atomics.load(words, base + 3) === 0);
+      if (words[base + 1] === second && words[base + 2] === third && words[base + 3] === last) return 'there';
+    }
+    throw new RangeError('the run met more chunks than it announced in expectedChunks');
+  };
+  return {
+    claim: (id) => find(id, true) === 'absent',
+    has: (id) => find(id, false) === 'there',
   };
 }

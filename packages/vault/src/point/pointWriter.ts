@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { VaultError } from '../errors.ts';
 import type { ChunkType } from '../index/entry.ts';
+import { type KnownChunks, knownChunks } from '../index/knownChunks.ts';
 import { encodeSegments } from '../index/segment.ts';
 import { writeMap } from '../map/writeMap.ts';
 import { PackingWriter } from '../pack/chunkWriter.ts';
@@ -44,6 +45,7 @@ class StoringPointWriter implements PointWriter {
   private readonly createdAt: string;
   private readonly lease: Lease;
   private readonly meta: PackingWriter;
+  private readonly known: KnownChunks;
   private storedBytes = 0;
   private state: 'open' | 'committed' | 'abandoned' = 'open';
 
@@ -54,6 +56,7 @@ class StoringPointWriter implements PointWriter {
     this.createdAt = run.createdAt;
     this.lease = run.lease;
     this.seed = context.seed;
+    this.known = knownChunks(this.seed.knownChunks, this.seed.knownSlots);
     const metaSeed = { ...context.seed, packTargetBytes: metaPackBytes, compressionLevel: 3 };
     this.meta = new PackingWriter(metaSeed, { store: context.store, kind: 'meta' });
   }
@@ -70,8 +73,18 @@ class StoringPointWriter implements PointWriter {
       if (this.meta.drainNeeded) await this.meta.drain();
       return id;
     };
-    const root = await writeMap(entries, deviceSizeBytes, storeNode);
+    const root = await writeMap(this.checked(entries), deviceSizeBytes, storeNode);
     return { mapRootId: root.toString('hex') };
+  }
+
+  /** No point may ever name a chunk that neither the vault nor this run has: a mistake of the caller ends here. */
+  private async *checked(entries: Iterable<MapEntry> | AsyncIterable<MapEntry>): AsyncIterable<MapEntry> {
+    for await (const entry of entries) {
+      if (entry.kind === 'data' && !this.known.has(entry.chunkId)) {
+        throw new RangeError(`the map names chunk ${entry.chunkId.toString('hex')}, which was never stored`);
+      }
+      yield entry;
+    }
   }
 
   async checkpoint(packs: readonly SealedPack[]): Promise<void> {
@@ -97,6 +110,8 @@ class StoringPointWriter implements PointWriter {
     totals: { sizeBytes: number; usedBytes: number; newBytes: number };
   }): Promise<PointHeader> {
     this.mustBeOpen();
+    // Until it succeeded: a commit that failed half-way cannot be tried again, only the run can.
+    this.state = 'abandoned';
     await this.storeIndex([...input.packs, ...(await this.meta.finish())]);
     const { begin } = this;
     const header: PointHeader = {

@@ -84,11 +84,21 @@ describe('a writer killed without warning', () => {
 });
 
 describe('several processes writing to one vault', () => {
-  it('need no lock: all points are whole', async () => {
+  it('need no lock: all points are whole, and verifying meanwhile finds nothing wrong', async () => {
     const config = await newVault();
     const writers = ['a', 'b', 'c'].map((name) => startWriter(config.path, name, 3));
-    for (const writer of writers) expect(await writer.ended).toBe('');
     const vault = await openVault(config, passphrase);
+    let running = true;
+    const watcher = (async () => {
+      while (running) {
+        expect((await vault.verify({ level: 'content' })).damaged).toEqual([]);
+        await new Promise((resolve) => setTimeout(resolve, 200));
+      }
+    })();
+    for (const writer of writers) expect(await writer.ended).toBe('');
+    running = false;
+    await watcher;
+    await vault.refresh();
     expect((await vault.listPoints()).points).toHaveLength(9);
     for (const [id, seed] of writers.flatMap((writer) => [...writer.acknowledged])) {
       expect((await readPoint(vault, id)).equals(crashContent(seed))).toBe(true);

@@ -49,8 +49,10 @@ export async function createVaultIn(store: Store, storeConfig: StoreConfig, opti
     const wrapped = await wrapKeys(keys, encryption.passphrase, { vaultId, cost });
     await store.put(`keys/${randomBytes(8).toString('hex')}`, wrapped);
   }
-  const result = await store.put(configName, encodeConfig({ ...draft, keyCheck: keyCheck(keys.idKey, draft) }));
-  if (result === 'exists') throw exists(store);
+  const bytes = encodeConfig({ ...draft, keyCheck: keyCheck(keys.idKey, draft) });
+  const result = await store.put(configName, bytes);
+  // Over a network a first answer may have been lost and the second say "exists" of our own config.
+  if (result === 'exists' && !(await store.get(configName)).equals(bytes)) throw exists(store);
   return openVaultIn(store, storeConfig, { kind: 'keys', keys });
 }
 

@@ -315,6 +315,65 @@ describe('worker-style writers and readers', () => {
   });
 });
 
+describe('mistakes of the caller', () => {
+  it('a map may not name a chunk that was never stored', async () => {
+    const store = memoryStore();
+    const vault = await createSample(store);
+    const point = await vault.beginPoint(beginning());
+    const entry = { kind: 'data' as const, offsetBytes: 0, lengthBytes: 10, chunkId: noise('never', 32), chunkOffsetBytes: 0 };
+    await expect(point.writeMap([entry], 100)).rejects.toThrow(/never stored/);
+    await point.abandon();
+    await expect(point.writeMap([], 100)).rejects.toMatchObject({ code: 'VAULT_STORE_FAILED' });
+    expect([...store.objects.keys()].filter((name) => name.startsWith('sessions/'))).toEqual([]);
+  });
+
+  it('a commit that failed cannot be tried again half-way', async () => {
+    const store = memoryStore();
+    const room = { limitBytes: 10_000 };
+    await createSample(store);
+    const vault = await openVaultIn(fullStore(store, room), noConfig, passphrase);
+    const point = await vault.beginPoint(beginning());
+    const { mapRootId } = await point.writeMap([], 100);
+    const input = {
+      packs: [],
+      disks: [diskInfo(mapRootId, 100)],
+      warnings: ['x'.repeat(20_000)],
+      totals: { sizeBytes: 0, usedBytes: 0, newBytes: 0 },
+    };
+    await expect(point.commit(input)).rejects.toMatchObject({ code: 'VAULT_FULL' });
+    room.limitBytes = 1 << 20;
+    await expect(point.commit(input)).rejects.toMatchObject({ code: 'VAULT_STORE_FAILED' });
+    expect((await vault.listPoints()).points).toEqual([]);
+  });
+
+  it('[F18] a running backup holds a lease, and a closed vault says so instead of crashing', async () => {
+    const store = memoryStore();
+    const vault = await createSample(store);
+    const { header } = await writePoint(vault, store, content);
+    const point = await vault.beginPoint(beginning());
+    const lease = store.objects.get(`sessions/${point.pointId}-0`)?.toString() ?? '';
+    expect(JSON.parse(lease.split('\n', 1)[0] ?? '')).toMatchObject({
+      format: 'diskfleet-session',
+      pointId: point.pointId,
+      renewal: 0,
+    });
+    await point.abandon();
+    const disk = await (await vault.openPoint(header.id)).openDisk(0);
+    await vault.close();
+    await expect(disk.read(0, Buffer.alloc(10))).rejects.toMatchObject({ code: 'VAULT_STORE_FAILED' });
+  });
+
+  it('[F21] objects of a later sweeper are left alone', async () => {
+    const store = memoryStore();
+    const vault = await createSample(store);
+    const { header } = await writePoint(vault, store, content);
+    store.objects.set('gc/00000001-mark', Buffer.from('whatever'));
+    const again = await openVaultIn(store, noConfig, passphrase);
+    expect((await again.verify({ level: 'content' })).damaged).toEqual([]);
+    expect((await readPoint(again, header.id)).equals(content)).toBe(true);
+  });
+});
+
 describe('a full store', () => {
   it('VAULT_FULL: earlier points intact, nothing of the failed run visible, works again when space is back', async () => {
     const inner = memoryStore();
