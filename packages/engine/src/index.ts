@@ -7,3 +7,4 @@ export type { PlanTarget } from './restore/decideRestore.ts';
 export { planRestore, planRestoreToLayout } from './restore/planRestore.ts';
 export { restore } from './restore/restore.ts';
 export type * from './types.ts';
+export { type VerifyRequest, verify } from './verify.ts';

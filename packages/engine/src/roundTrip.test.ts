@@ -15,10 +15,12 @@ import type { Vault } from '@diskfleet/vault';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { backup } from './backup/backup.ts';
 import { readUsedDisk } from './layout/readUsedDisk.ts';
+import { planRestore } from './restore/planRestore.ts';
 import { restore } from './restore/restore.ts';
 import { cutOut, MIB, makeDisk, makeTree, makeVolume, missingTools, noise, runTool } from './testing/diskImages.ts';
 import { firstDifference, Harness } from './testing/harness.ts';
 import type { DiskLayout } from './types.ts';
+import { verify } from './verify.ts';
 
 const missing = missingTools();
 const title = missing.length === 0 ? 'real disks' : `real disks (skipped: this machine lacks ${missing.join(', ')})`;
@@ -209,6 +211,21 @@ describe.skipIf(missing.length > 0)(title, () => {
     expect(readFileSync(harness.path('stale-restored')).equals(readFileSync(harness.path('stale')))).toBe(true);
   });
 
+  test('one partition alone, to a file: its inside from the first byte on', async () => {
+    const target = { path: harness.path('alone'), name: 'alone', serial: '' };
+    const vault = await harness.openVault();
+    const plan = await planRestore(vault, { pointId, diskIndex: 0, partition: 2, target });
+    expect(plan).toMatchObject({ partition: 2, source: { sizeBytes: 96 * MIB, table: null }, target: { sizeBytes: 96 * MIB } });
+    expect(plan.partitions).toMatchObject([{ number: 2, fromStartBytes: 37 * MIB, toStartBytes: 0, toBytes: 96 * MIB }]);
+    await harness.carryOut(plan);
+    runTool('e2fsck', ['-fn', harness.path('alone')]);
+    cutOut(harness.path('gpt-at-first'), { startBytes: 37 * MIB, sizeBytes: 96 * MIB }, harness.path('volume'));
+    await expectUsedEqual(harness.path('volume'), harness.path('alone'));
+    await expect(planRestore(vault, { pointId, diskIndex: 0, partition: 9, target })).rejects.toMatchObject({
+      code: 'PARTITION_NOT_FOUND',
+    });
+  });
+
   test('two disks in one point, each restored by its number', async () => {
     writeFileSync(harness.path('one'), noise(3 * MIB + 512, 31));
     writeFileSync(harness.path('two'), noise(2 * MIB, 32));
@@ -317,6 +334,37 @@ describe('when something goes wrong', () => {
     await expect(harness.backup([])).rejects.toMatchObject({ code: 'SOURCE_EMPTY' });
     await expect(harness.backup(['nothing'])).rejects.toMatchObject({ code: 'SOURCE_EMPTY' });
     await expect(harness.backup(['missing'])).rejects.toMatchObject({ code: 'DISK_NOT_FOUND' });
+  });
+
+  test('a flipped bit in the vault: verify names it, a restore refuses it and leaves no table', async () => {
+    const damaged = new Harness();
+    try {
+      writeFileSync(damaged.path('disk'), noise(3 * MIB, 21));
+      const { point } = await damaged.backup(['disk']);
+      const vault = await damaged.openVault();
+      const sound = await verify(vault, { level: 'content' }, damaged.operation());
+      expect(sound).toMatchObject({ damaged: [] });
+      expect(sound.checkedBytes).toBeGreaterThan(3 * MIB);
+      const packs = runTool('find', [damaged.path('vault/packs'), '-type', 'f', '-size', '+1000k'])
+        .trim()
+        .split('\n');
+      const pack = packs[0] ?? '';
+      const bytes = readFileSync(pack);
+      bytes.writeUInt8(bytes.readUInt8(2 * MIB + 7) ^ 4, 2 * MIB + 7);
+      overwriteAt(pack, bytes.subarray(2 * MIB + 7, 2 * MIB + 8), 2 * MIB + 7);
+      const report = await verify(vault, { level: 'content' }, damaged.operation());
+      expect(report.damaged.length).toBeGreaterThan(0);
+      expect(report.damaged.flatMap(({ points }) => points)).toContain(point.id);
+      expect(damaged.log.some(({ level }) => level === 'error')).toBe(true);
+      await expect(damaged.restore(point.id, 'out')).rejects.toMatchObject({ code: 'CHUNK_DAMAGED' });
+      expect(
+        readFileSync(damaged.path('out'))
+          .subarray(0, MIB)
+          .every((byte) => byte === 0),
+      ).toBe(true);
+    } finally {
+      await damaged.close();
+    }
   });
 
   test('an incremental with nothing to build on is a full one and says so', async () => {

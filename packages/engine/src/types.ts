@@ -109,6 +109,8 @@ export interface RestoreRequest {
   readonly pointId: string;
   /** Position in the point's list of disks. */
   readonly diskIndex: number;
+  /** Only this partition, to the beginning of the target; null or absent: the whole disk. */
+  readonly partition?: number | null;
   readonly target: {
     /** A disk, or a regular file; a file that does not exist is created with the size of the saved disk. */
     readonly path: string;
@@ -128,6 +130,8 @@ export interface RestorePlan {
   readonly warnings: readonly { code: string; text: string }[];
   readonly pointId: string;
   readonly diskIndex: number;
+  /** Set when one partition is restored and not the whole disk. */
+  readonly partition: number | null;
   readonly source: { readonly sizeBytes: number; readonly usedBytes: number; readonly table: 'gpt' | 'mbr' | null };
   readonly target: RestoreTarget;
   readonly partitions: readonly {

@@ -1,8 +1,7 @@
-import { availableParallelism } from 'node:os';
 import type { PointWriter, SealedPack } from '@diskfleet/vault';
 import { createControl, stop, sumCounters } from '../threads/control.ts';
 import { runThreads } from '../threads/runThreads.ts';
-import { startThread } from '../threads/startThread.ts';
+import { startThread, threadsFor } from '../threads/startThread.ts';
 import { unpackError } from '../threads/threadErrors.ts';
 import type { Operation } from '../types.ts';
 import { type BackupJob, type BackupReport, COUNTERS, type Counter } from './backupJob.ts';
@@ -34,7 +33,7 @@ export interface BackupThreadsInput {
 /** Reads and stores every used cell of all sources. Rejects with the first error; then nothing was committed. */
 export async function runBackupThreads(input: BackupThreadsInput, op: Operation): Promise<StoredCells> {
   const { grid, sources, writer } = input;
-  const threadCount = Math.max(1, Math.min(op.workers ?? availableParallelism() + 1, grid.regionCount));
+  const threadCount = threadsFor(grid.usedBytes, op.workers);
   const table = createCellTable(grid.cellCount);
   const control = createControl();
   const counters = new SharedArrayBuffer(threadCount * COUNTERS * 8);

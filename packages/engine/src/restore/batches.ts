@@ -10,7 +10,10 @@ import { ID_BYTES } from '../backup/cellTable.ts';
 /** Pieces per batch: about 16 GiB of disk, a few tens of MB of memory. */
 const BATCH_PIECES = 65_536;
 /** Chunks per group: large enough for long reads, small enough that all threads end together. */
-const GROUP_CHUNKS = 96;
+const MIN_GROUP_CHUNKS = 32;
+const MAX_GROUP_CHUNKS = 512;
+/** Groups a batch should have at least, so that every thread gets several. */
+const GROUPS = 16;
 
 /** Numbers per run: offset on the target, offset in the chunk, length; all in bytes. */
 export const RUN_FIELDS = 3;
@@ -100,12 +103,13 @@ function buildBatch(pieces: Piece[]): Batch {
   const firstRun = new Uint32Array(new SharedArrayBuffer((pieces.length + 1) * 4));
   const runs = new Float64Array(new SharedArrayBuffer(pieces.length * RUN_FIELDS * 8));
   const groups: number[] = [];
+  const groupChunks = Math.min(MAX_GROUP_CHUNKS, Math.max(MIN_GROUP_CHUNKS, Math.ceil(pieces.length / GROUPS)));
   let [chunkCount, bytes, groupStart] = [0, 0, 0];
   let previous: Piece | null = null;
   for (const [index, piece] of pieces.entries()) {
     if (previous === null || !previous.id.equals(piece.id)) {
       const newPack = previous !== null && previous.location.pack !== piece.location.pack;
-      if (chunkCount === 0 || newPack || chunkCount - groupStart >= GROUP_CHUNKS) {
+      if (chunkCount === 0 || newPack || chunkCount - groupStart >= groupChunks) {
         groupStart = chunkCount;
         groups.push(chunkCount);
       }

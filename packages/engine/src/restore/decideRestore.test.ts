@@ -73,7 +73,7 @@ const source = fc.tuple(spans, fc.integer({ min: 1, max: 50 })).map(([all, tail]
   const sizeBytes = ((last === undefined ? 1 : last.startMib + last.sizeMib) + tail) * MIB;
   const table = gpt(all, sizeBytes);
   const layout = layoutOf(table, sizeBytes, 'source');
-  return { pointId: 'p', diskIndex: 0, layout, table, usedBytes: 1000, dataEndBytes: sizeBytes };
+  return { pointId: 'p', diskIndex: 0, layout, table, partition: null, usedBytes: 1000, dataEndBytes: sizeBytes };
 });
 
 function target(over: Partial<PlanTarget> & { sizeBytes?: number } = {}): PlanTarget {
@@ -162,6 +162,7 @@ describe('decideRestore', () => {
     diskIndex: 0,
     layout: layoutOf(gpt([{ startMib: 1, sizeMib: 10 }], 20 * MIB), 20 * MIB, 'source'),
     table: gpt([{ startMib: 1, sizeMib: 10 }], 20 * MIB),
+    partition: null,
     usedBytes: 5,
     dataEndBytes: 20 * MIB,
   };

@@ -2,7 +2,7 @@
  * What restoring a saved disk to a target will do, decided from two layouts alone: no reading, no clock, no chance. The same
  * inputs always give the same plan and the same hash.
  *
- * A restore puts every partition back where it was, with all ids. So it fits when the target reaches past the last partition (and,
+ * A restore of a disk puts every partition back where it was, with all ids. So it fits when the target reaches past the last partition (and,
  * for GPT, has room for the backup table behind it); on a larger target the rest stays unpartitioned.
  */
 import { DiskError, encodePartitionTable, type PartitionTable } from '@diskfleet/disk';
@@ -15,8 +15,10 @@ export interface PlanSource {
   /** As it was when saved. */
   readonly layout: DiskLayout;
   readonly table: PartitionTable | null;
+  /** Set when this one partition is all that is restored; `layout` then describes its inside. */
+  readonly partition: LayoutPartition | null;
   readonly usedBytes: number;
-  /** Where the last byte that is not zero ends. Decides for disks without a table only. */
+  /** Where the last byte that is not zero ends, or any bound above it. Decides for disks without a table only. */
   readonly dataEndBytes: number;
 }
 
@@ -45,9 +47,10 @@ export function decideRestore(source: PlanSource, wanted: PlanTarget): RestorePl
     fits: reasons.length === 0,
     pointId: source.pointId,
     diskIndex: source.diskIndex,
+    partition: source.partition?.number ?? null,
     source: { sizeBytes: source.layout.sizeBytes, usedBytes: source.usedBytes, table: source.layout.table },
     target,
-    partitions: source.layout.partitions.map((partition) => placePartition(partition, wanted.layout)),
+    partitions: placePartitions(source, wanted.layout),
     losses: wanted.layout === null ? [] : lossesOf(wanted.layout, wanted.blank),
     bootSteps: [],
     estimatedBytes: source.usedBytes,
@@ -107,6 +110,11 @@ export function neededBytes({ layout, table, dataEndBytes }: PlanSource): number
   const behind = Math.max(lastEnd, table.firstUsableBytes + table.sectorBytes) + (entrySectors + 1) * table.sectorBytes;
   // A disk always fits itself, also with a table whose backup lies elsewhere.
   return Math.min(behind, layout.sizeBytes);
+}
+
+function placePartitions({ partition, layout }: PlanSource, target: DiskLayout | null): RestorePlan['partitions'] {
+  if (partition === null) return layout.partitions.map((one) => placePartition(one, target));
+  return [{ ...placePartition(partition, null), action: 'overwrite', toStartBytes: 0 }];
 }
 
 function placePartition(partition: LayoutPartition, target: DiskLayout | null): RestorePlan['partitions'][number] {

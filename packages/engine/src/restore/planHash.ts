@@ -16,6 +16,7 @@ export function hashPlan(plan: Omit<RestorePlan, 'planHash' | 'reasons' | 'warni
   add('fits', plan.fits);
   add('point', plan.pointId);
   add('disk', plan.diskIndex);
+  add('partition', plan.partition);
   add('source bytes', plan.source.sizeBytes);
   add('source used', plan.source.usedBytes);
   add('source table', plan.source.table);

@@ -4,19 +4,13 @@
  * data written, pack by pack → flushed → read back and compared → table written → flushed → table read back.
  */
 import { truncate } from 'node:fs/promises';
-import {
-  layoutFingerprint,
-  openWritableFileDevice,
-  readBytes,
-  readPartitionTable,
-  type WritableBlockDevice,
-} from '@diskfleet/disk';
-import type { SavedDisk, Vault } from '@diskfleet/vault';
+import { layoutFingerprint, openWritableFileDevice, readBytes, type WritableBlockDevice } from '@diskfleet/disk';
+import type { Vault } from '@diskfleet/vault';
 import { EngineError } from '../errors.ts';
-import { cachedDevice } from '../explore/cachedDevice.ts';
 import { cancelled } from '../threads/runThreads.ts';
 import type { ConfirmedRestore, Operation, RestorePlan, RestoreResult } from '../types.ts';
-import { openSavedDisk, planForDisk } from './planRestore.ts';
+import { planForView, readTarget } from './planRestore.ts';
+import { openSavedView, type SavedView } from './savedView.ts';
 import { type TableAreas, tableAreas } from './tableAreas.ts';
 import { compareData, eraseSignatures, type RestoreRun, writeData } from './writeData.ts';
 
@@ -30,20 +24,20 @@ export async function restore(vault: Vault, confirmed: ConfirmedRestore, op: Ope
   const { plan } = confirmed;
   checkConfirmed(confirmed);
   await askPlatform(confirmed);
-  const disk = await openSavedDisk(await vault.openPoint(plan.pointId), plan.diskIndex);
+  const view = await openSavedView(await vault.openPoint(plan.pointId), plan.diskIndex, plan.partition);
   try {
-    await checkPlanAnew(disk, plan);
+    await checkPlanAnew(view, plan);
     if (op.signal?.aborted) throw cancelled();
     const target = await openTarget(plan);
     try {
       await checkFingerprint(target, plan);
-      const counts = await overwrite({ vault, disk, target, plan, op }, confirmed.compare ?? 'sample');
+      const counts = await overwrite({ vault, view, target, plan, op }, confirmed.compare ?? 'sample');
       return { ...counts, seconds: (performance.now() - startedAt) / 1000, warnings: plan.warnings.map(({ text }) => text) };
     } finally {
       await target.close();
     }
   } finally {
-    await disk.close();
+    await view.close();
   }
 }
 
@@ -64,11 +58,10 @@ async function askPlatform({ plan, guards }: ConfirmedRestore): Promise<void> {
   if (why !== null) throw new EngineError(why.code, why.text);
 }
 
-async function checkPlanAnew(disk: SavedDisk, plan: RestorePlan): Promise<void> {
-  const { pointId, diskIndex, target } = plan;
-  const { path, name, serial } = target;
-  const anew = await planForDisk(disk, { pointId, diskIndex, target: { path, name, serial } });
-  if (anew.target.fingerprint !== target.fingerprint || anew.target.sizeBytes !== target.sizeBytes) throw targetChanged(name);
+async function checkPlanAnew(view: SavedView, plan: RestorePlan): Promise<void> {
+  const anew = await planForView(view, plan, await readTarget(plan.target));
+  const { fingerprint, sizeBytes, name } = plan.target;
+  if (anew.target.fingerprint !== fingerprint || anew.target.sizeBytes !== sizeBytes) throw targetChanged(name);
   if (anew.planHash !== plan.planHash) {
     throw new EngineError(
       'PLAN_CHANGED',
@@ -104,9 +97,8 @@ async function checkFingerprint(device: WritableBlockDevice, { target }: Restore
 }
 
 async function overwrite(run: RestoreRun, compare: 'sample' | 'all'): Promise<Omit<RestoreResult, 'seconds' | 'warnings'>> {
-  const { disk, target } = run;
-  const saved = cachedDevice(disk);
-  const areas = await tableAreas(saved, await readPartitionTable(saved).catch(() => null), target.sizeBytes);
+  const { view, target } = run;
+  const areas = await tableAreas(view.device, view.table, target.sizeBytes);
   await eraseSignatures(run);
   const written = await writeData(run, areas);
   await target.flush();

@@ -1,8 +1,7 @@
-import { availableParallelism } from 'node:os';
 import type { ChunkReaderSeed } from '@diskfleet/vault';
 import { createControl, stop, sumCounters } from '../threads/control.ts';
 import { runThreads } from '../threads/runThreads.ts';
-import { startThread } from '../threads/startThread.ts';
+import { startThread, threadsFor } from '../threads/startThread.ts';
 import { unpackError } from '../threads/threadErrors.ts';
 import type { Operation } from '../types.ts';
 import type { Batch } from './batches.ts';
@@ -25,7 +24,7 @@ export interface RestoreThreadsInput {
 /** Writes or compares one batch with all cores. Rejects with the first error. */
 export async function runRestoreThreads(input: RestoreThreadsInput, op: Operation): Promise<RestoreCounts> {
   const { seed, batch, target, mode, onCounts } = input;
-  const threadCount = Math.max(1, Math.min(op.workers ?? availableParallelism() + 1, batch.groups.length - 1));
+  const threadCount = threadsFor(batch.bytes, op.workers);
   const control = createControl();
   const counters = new SharedArrayBuffer(threadCount * RESTORE_COUNTERS * 8);
   const counts = (): RestoreCounts => {

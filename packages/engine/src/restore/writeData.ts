@@ -1,10 +1,12 @@
 /** The middle of a restore: everything but the partition table, through worker threads, in bounded batches. */
 import { type Extent, intersectExtents, type WritableBlockDevice } from '@diskfleet/disk';
-import type { MapEntry, SavedDisk, Vault } from '@diskfleet/vault';
+import type { MapEntry, Vault } from '@diskfleet/vault';
 import { EngineError } from '../errors.ts';
+import { cancelled } from '../threads/runThreads.ts';
 import type { Operation, Progress, RestorePlan } from '../types.ts';
 import { batchesOf } from './batches.ts';
 import { type RestoreCounts, runRestoreThreads } from './runRestoreThreads.ts';
+import type { SavedView } from './savedView.ts';
 import { signatureAreas, type TableAreas } from './tableAreas.ts';
 
 const MIB = 1024 * 1024;
@@ -14,7 +16,7 @@ const SCAN_BYTES = 4 * MIB;
 
 export interface RestoreRun {
   readonly vault: Vault;
-  readonly disk: SavedDisk;
+  readonly view: SavedView;
   readonly target: WritableBlockDevice;
   readonly plan: RestorePlan;
   readonly op: Operation;
@@ -29,16 +31,17 @@ export async function eraseSignatures({ target, plan }: RestoreRun): Promise<voi
 
 /** Writes every used range but the withheld ones. Counts what was written and what was right already. */
 export async function writeData(run: RestoreRun, areas: TableAreas): Promise<RestoreCounts> {
-  const { vault, disk, target, plan, op } = run;
+  const { vault, view, target, plan, op } = run;
   const fresh = plan.target.create;
   const borders = bordersOf(plan);
   const progress = progressOf(run, 'write', plan.estimatedBytes);
   const done = { writtenBytes: 0, skippedBytes: 0, comparedBytes: 0 };
   const zero = async ({ offsetBytes, lengthBytes }: Extent) => {
+    if (op.signal?.aborted) throw cancelled();
     if (!fresh) await target.zero(offsetBytes, lengthBytes);
   };
   const batches = batchesOf({
-    entries: disk.mapEntries(),
+    entries: view.entries(),
     locate: (id) => vault.locate(id),
     withheld: areas.withheld,
     endBytes: target.sizeBytes,
@@ -76,14 +79,14 @@ function bordersOf({ partitions, target }: RestorePlan): Extent[] {
  * what they cannot live without) and an even sample of the rest. @throws EngineError `COMPARE_FAILED`
  */
 export async function compareData(run: RestoreRun, areas: TableAreas, level: 'sample' | 'all'): Promise<number> {
-  const { vault, disk, target, plan, op } = run;
+  const { vault, view, target, plan, op } = run;
   const borders = bordersOf(plan);
   const atBorder = (entry: MapEntry) => intersectExtents([entry], borders).length > 0;
   const total = level === 'all' ? plan.estimatedBytes : Math.ceil(plan.estimatedBytes / SAMPLE_ONE_IN);
   const progress = progressOf(run, 'compare', total);
   let done = 0;
   const batches = batchesOf({
-    entries: disk.mapEntries(),
+    entries: view.entries(),
     locate: (id) => vault.locate(id),
     withheld: areas.withheld,
     endBytes: target.sizeBytes,
@@ -104,10 +107,11 @@ export async function compareData(run: RestoreRun, areas: TableAreas, level: 'sa
   return done;
 }
 
-async function compareZero({ target, plan }: RestoreRun, { offsetBytes, lengthBytes }: Extent): Promise<number> {
+async function compareZero({ target, plan, op }: RestoreRun, { offsetBytes, lengthBytes }: Extent): Promise<number> {
   const there = Buffer.alloc(Math.min(SCAN_BYTES, lengthBytes));
   const zeros = Buffer.alloc(there.length);
   for (let at = 0; at < lengthBytes; at += SCAN_BYTES) {
+    if (op.signal?.aborted) throw cancelled();
     const bytes = there.subarray(0, Math.min(SCAN_BYTES, lengthBytes - at));
     await target.read(offsetBytes + at, bytes);
     if (bytes.equals(zeros.subarray(0, bytes.length))) continue;
