@@ -3,9 +3,16 @@ import { createHash, createHmac, hkdfSync } from 'node:crypto';
 
 export type KeyPurpose = 'data chunk id' | 'meta chunk id' | 'config' | 'index' | 'manifest';
 
+const derived = new WeakMap<Uint8Array, Map<string, Buffer>>();
+
 /** HKDF-SHA-256 of the id key; salt = the vault id's text, info = `diskfleet v1 <purpose>`. */
 export function deriveKey(idKey: Uint8Array, vaultId: string, purpose: KeyPurpose): Buffer {
-  return Buffer.from(hkdfSync('sha256', idKey, vaultId, `diskfleet v1 ${purpose}`, 32));
+  const known = derived.get(idKey) ?? new Map<string, Buffer>();
+  derived.set(idKey, known);
+  const name = `${vaultId} ${purpose}`;
+  const key = known.get(name) ?? Buffer.from(hkdfSync('sha256', idKey, vaultId, `diskfleet v1 ${purpose}`, 32));
+  known.set(name, key);
+  return key;
 }
 
 export function hmac(key: Uint8Array, ...parts: readonly (Uint8Array | string)[]): Buffer {

@@ -159,9 +159,18 @@ describe('packs', () => {
   });
 });
 
+describe('finishing', () => {
+  it('a pack that fails only at the very end still fails the writer', async () => {
+    const failing = faultyStore(memoryStore(), { before: () => new VaultError('VAULT_UNREACHABLE', 'gone', { retry: 'later' }) });
+    const writer = new PackingWriter(seed(), { store: failing, kind: 'data' });
+    writer.add(noise('only', 100), Buffer.alloc(32));
+    await expect(writer.finish()).rejects.toMatchObject({ code: 'VAULT_UNREACHABLE' });
+  });
+});
+
 describe('known chunks', () => {
   it('lets exactly one of several threads claim each id', async () => {
-    const ids = 20_000;
+    const ids = 50_000;
     const slots = knownSlotsFor(ids);
     const memory = allocateKnownChunks(slots);
     const code = `
@@ -169,17 +178,23 @@ describe('known chunks', () => {
       import(workerData.module).then(({ knownChunks }) => {
         const { createHash } = require('node:crypto');
         const known = knownChunks(workerData.memory, workerData.slots);
+        const ids = Array.from({ length: workerData.ids }, (_, at) => createHash('sha256').update(String(at)).digest());
+        // All start at once, each id is claimed by all within microseconds.
+        const ready = new Int32Array(workerData.gate);
+        if (Atomics.add(ready, 0, 1) === 2) Atomics.notify(ready, 0);
+        for (let seen; (seen = Atomics.load(ready, 0)) < 3; ) Atomics.wait(ready, 0, seen, 50);
         let won = 0;
-        for (let at = 0; at < workerData.ids; at += 1) if (known.claim(createHash('sha256').update(String(at)).digest())) won += 1;
+        for (const id of ids) if (known.claim(id)) won += 1;
         parentPort.postMessage(won);
       });`;
+    const gate = new SharedArrayBuffer(4);
     const module = new URL('../index/knownChunks.ts', import.meta.url).href;
     const wins = await Promise.all(
       Array.from(
         { length: 3 },
         () =>
           new Promise<number>((resolve, reject) => {
-            const worker = new Worker(code, { eval: true, workerData: { memory, slots, ids, module } });
+            const worker = new Worker(code, { eval: true, workerData: { memory, slots, ids, module, gate } });
             worker.on('message', resolve);
             worker.on('error', reject);
           }),
