@@ -228,8 +228,8 @@ export interface Vault {
   /** False when it was opened without keys, or has write features this program does not know. */
   readonly canWrite: boolean;
   info(): Promise<VaultInfo>;
-  /** Oldest first. A damaged manifest is reported by `verify`, skipped (and counted in `unreadable`) here. */
-  listPoints(): Promise<{ points: readonly PointHeader[]; unreadable: readonly string[] }>;
+  /** Oldest first. A damaged manifest is reported by `verify`, skipped (and counted in `unreadable`) here. A writer through a vault service may list its own machine's points only: `only` asks for no more. */
+  listPoints(only?: { readonly machineId: string }): Promise<{ points: readonly PointHeader[]; unreadable: readonly string[] }>;
   /** @throws VaultError `POINT_NOT_FOUND`, `POINT_DAMAGED`, `VAULT_KEY_NEEDED`. */
   openPoint(id: string): Promise<SavedPoint>;
   /** Where a chunk lies, or null. */

@@ -26,7 +26,7 @@ interface ScannedDisk {
 export async function backup(vault: Vault, request: BackupRequest, op: Operation): Promise<BackupResult> {
   const startedAt = performance.now();
   op.onProgress?.({ phase: 'scan', doneBytes: 0, totalBytes: 0, newBytes: 0, storedBytes: 0, skippedBytes: 0 });
-  const { points } = await vault.listPoints();
+  const { points } = await vault.listPoints({ machineId: request.machineId });
   const lineage = chooseParent(points, request);
   const scanned = await scanDisks(request, op);
   const warnings = warningsOf(scanned, op);

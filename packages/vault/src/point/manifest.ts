@@ -66,12 +66,18 @@ const bodyShape: z.ZodType<PointBody> = z.object({
   warnings: z.array(z.string()),
 });
 
+const hash = (text: string) => sha256(text).toString('hex');
+
+/** [F1] The prefix of all points of one machine. */
+export function pointsOfMachine(machineId: string): string {
+  return `points/${nameSegment(machineId, hash)}/`;
+}
+
 /** [F1] `points/<machine>/<source>/<time>-<id>.adi`, so that a listing alone orders the points of a series. */
 export function pointObjectName(header: Pick<PointHeader, 'machineId' | 'source' | 'createdAt' | 'id' | 'kind'>): string {
-  const hash = (text: string) => sha256(text).toString('hex');
   const time = header.createdAt.replaceAll(/[-:.]/g, '').toLowerCase();
   const extension = header.kind === 'file' ? 'afi' : 'adi';
-  return `points/${nameSegment(header.machineId, hash)}/${nameSegment(header.source, hash)}/${time}-${header.id}.${extension}`;
+  return `${pointsOfMachine(header.machineId)}${nameSegment(header.source, hash)}/${time}-${header.id}.${extension}`;
 }
 
 /** The id in a point's object name, or null. */

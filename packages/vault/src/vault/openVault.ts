@@ -1,11 +1,11 @@
 import { checkKeys, configName, decodeConfig, unknownFeatures, type VaultConfig } from '../config/config.ts';
 import { VaultError } from '../errors.ts';
 import { allocateKnownChunks, knownChunks, knownSlotsFor } from '../index/knownChunks.ts';
-import { packObjectName } from '../index/locationTable.ts';
+import { packObjectName, toLocation } from '../index/locationTable.ts';
 import { unwrapKeys } from '../keys/passphrase.ts';
 import { openSavedDisk } from '../map/savedDisk.ts';
 import { StoredChunkReader } from '../pack/chunkReader.ts';
-import { decodeManifest, type Manifest, pointIdOfName } from '../point/manifest.ts';
+import { decodeManifest, type Manifest, pointIdOfName, pointsOfMachine } from '../point/manifest.ts';
 import { startPoint } from '../point/pointWriter.ts';
 import { openStore } from '../stores/openStore.ts';
 import type {
@@ -132,9 +132,9 @@ class StoredVault implements Vault {
     };
   }
 
-  private async pointNames(): Promise<string[]> {
+  private async pointNames(prefix = 'points/'): Promise<string[]> {
     const names: string[] = [];
-    for await (const { name } of this.context.store.list('points/')) names.push(name);
+    for await (const { name } of this.context.store.list(prefix)) names.push(name);
     return names;
   }
 
@@ -142,8 +142,8 @@ class StoredVault implements Vault {
     return decodeManifest(await this.context.store.get(name), name, { vaultId: this.id, keys: this.context.keys });
   }
 
-  async listPoints(): Promise<{ points: readonly PointHeader[]; unreadable: readonly string[] }> {
-    const names = await this.pointNames();
+  async listPoints(only?: { machineId: string }): Promise<{ points: readonly PointHeader[]; unreadable: readonly string[] }> {
+    const names = await this.pointNames(only && pointsOfMachine(only.machineId));
     const points: PointHeader[] = [];
     const unreadable: string[] = [];
     for (let at = 0; at < names.length; at += manifestsAtOnce) {
@@ -179,11 +179,9 @@ class StoredVault implements Vault {
   }
 
   locate(chunkId: Uint8Array): ChunkLocation | null {
-    const table = this.index.table;
+    const { table } = this.index;
     const place = table.places(Buffer.from(chunkId))[0];
-    if (place === undefined) return null;
-    const { offsetBytes, recordBytes: storedBytes, lengthWord } = place;
-    return { pack: packObjectName(table.pack(place.pack).name), offsetBytes, storedBytes, plainBytes: lengthWord & 0x0fffffff };
+    return place === undefined ? null : toLocation(table, place);
   }
 
   async readChunk(chunkId: Uint8Array): Promise<Buffer> {
