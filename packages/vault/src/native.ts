@@ -7,7 +7,7 @@ import { type CipherGCM, createCipheriv, createDecipheriv } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 
-export const tagBytes = 16;
+const tagBytes = 16;
 const nonceBytes = 12;
 
 export interface Compressor {

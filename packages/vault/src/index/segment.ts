@@ -13,7 +13,7 @@ const macBytes = 32;
 /** A run with more chunks than this writes several segments: 12 MiB each, so that a reader's memory stays small. */
 const maxEntries = 1 << 18;
 
-export const indexEpoch = '00000000';
+const indexEpoch = '00000000';
 
 export interface SegmentKey {
   readonly vaultId: string;
@@ -29,7 +29,7 @@ export interface Segment {
   readonly entries: Buffer;
 }
 
-export function segmentObjectName(hash: string): string {
+function segmentObjectName(hash: string): string {
   return `index/${indexEpoch}/${hash}`;
 }
 

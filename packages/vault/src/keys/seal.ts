@@ -40,7 +40,7 @@ export function publicFromPrivate(privateKey: Uint8Array): Buffer {
   return Buffer.from(rawPublic(createPublicKey(privateKeyOf(privateKey))));
 }
 
-export type SealPurpose = 'pack key' | 'manifest body';
+type SealPurpose = 'pack key' | 'manifest body';
 
 function keyFor(shared: Uint8Array, salt: Uint8Array, purpose: SealPurpose): Buffer {
   return Buffer.from(hkdfSync('sha256', shared, salt, `diskfleet v1 seal ${purpose}`, 32));

@@ -136,7 +136,7 @@ async function* streamEntries(map: DiskMap): AsyncIterable<MapEntry> {
   }
 }
 
-export function toMapEntry(entry: LeafEntry, base: number): MapEntry {
+function toMapEntry(entry: LeafEntry, base: number): MapEntry {
   const place = { offsetBytes: base + entry.at, lengthBytes: entry.length };
   if (entry.chunk === null) return { kind: 'zero', ...place };
   return { kind: 'data', ...place, chunkId: entry.chunk, chunkOffsetBytes: entry.chunkOffset };

@@ -41,7 +41,7 @@ interface Span {
 export class StoredChunkReader {
   private readonly store: Store;
   private readonly keys: ReaderKeys;
-  private table: LocationTable;
+  private readonly table: LocationTable;
   private readonly decoder: RecordDecoder;
   private readonly packKeys = new Map<string, Promise<PackKey>>();
   private closed = false;
@@ -51,10 +51,6 @@ export class StoredChunkReader {
     this.keys = keys;
     this.table = table;
     this.decoder = new RecordDecoder(keys);
-  }
-
-  useTable(table: LocationTable): void {
-    this.table = table;
   }
 
   locate(id: Uint8Array): ChunkLocation | null {

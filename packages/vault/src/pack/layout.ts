@@ -4,13 +4,13 @@ import { ByteReader } from '../bytes.ts';
 import { type ChunkType, entryBytes, maxPlainBytes, readEntry, typeCode, typeOfCode } from '../index/entry.ts';
 import { sha256 } from '../keys/derive.ts';
 
-export const packMagic = 'DFPACK01';
+const packMagic = 'DFPACK01';
 export const packHeaderBytes = 128;
-export const recordMagic = 0x4b4e4843; // "CHNK"
+const recordMagic = 0x4b4e4843; // "CHNK"
 export const recordHeaderBytes = 64;
 export const recordTagBytes = 16;
 export const recordOverheadBytes = recordHeaderBytes + recordTagBytes;
-export const tailMagic = 'DFTRAIL1';
+const tailMagic = 'DFTRAIL1';
 export const tailBytes = 64;
 
 export type PackKind = 'data' | 'meta';

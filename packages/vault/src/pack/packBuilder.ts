@@ -22,7 +22,7 @@ import {
 declare const WebAssembly: { Memory: new (size: { initial: number }) => { readonly buffer: ArrayBuffer } };
 
 /** Chunks up to this size always fit behind a pack that has not reached its target. */
-export const usualChunkBytes = 4 << 20;
+const usualChunkBytes = 4 << 20;
 const probeBytes = 16 << 10;
 const worthwhile = 0.97;
 

@@ -1,5 +1,5 @@
 /** [F18] `sessions/<point id>-<n>`: says that a writer is at work, so that a later sweep leaves its packs alone. */
-import { openText, sealText } from '../config/checkedText.ts';
+import { sealText } from '../config/checkedText.ts';
 import type { Store } from '../types.ts';
 
 const renewMs = 10 * 60 * 1000;
@@ -38,9 +38,4 @@ export async function startLease(store: Store, point: { id: string; vaultId: str
       count = 0;
     },
   };
-}
-
-/** @throws VaultError `VAULT_DAMAGED`. */
-export function checkLease(bytes: Uint8Array, name: string): void {
-  openText(bytes, name);
 }
