@@ -12,6 +12,6 @@ await build({
   sourcemap: 'linked',
   // Native code stays in its packages.
   external: ['koffi', '@napi-rs/blake-hash', '@node-rs/argon2'],
-  banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
+  banner: { js: "import { createRequire as makeRequire } from 'node:module'; const require = makeRequire(import.meta.url);" },
 });
 cpSync('../../packages/db/migrations', 'dist/migrations', { recursive: true });
