@@ -6,6 +6,7 @@ import { type ChildId, decodeLeaf, decodePage, decodeRoot, type LeafEntry, leave
 
 const keptLeaves = 64;
 const keptPages = 16;
+const chunksAhead = 8;
 
 export type ReadNode = (id: Uint8Array) => Promise<Buffer>;
 
@@ -25,6 +26,7 @@ export async function openSavedDisk(info: SavedDiskInfo, readChunk: ReadNode): P
         );
       }
       target.fill(0);
+      const parts: Part[] = [];
       for (let from = offsetBytes; from < end; from = (Math.floor(from / regionBytes) + 1) * regionBytes) {
         const region = Math.floor(from / regionBytes);
         const base = region * regionBytes;
@@ -32,24 +34,49 @@ export async function openSavedDisk(info: SavedDiskInfo, readChunk: ReadNode): P
         for (let at = firstEndingAfter(leaf, from - base); at < leaf.length; at += 1) {
           const entry = leaf[at];
           if (entry === undefined || base + entry.at >= end) break;
-          if (entry.chunk !== null) await copyEntry({ entry, base, offsetBytes, target }, readChunk);
+          if (entry.chunk !== null) parts.push({ entry, chunkId: entry.chunk, base });
         }
       }
+      await copyParts(parts, { offsetBytes, target }, readChunk);
     },
     mapEntries: () => streamEntries(map),
     async close() {},
   };
 }
 
-async function copyEntry(
-  part: { entry: LeafEntry; base: number; offsetBytes: number; target: Uint8Array },
+/** A piece of a chunk that a read wants. */
+interface Part {
+  readonly entry: LeafEntry;
+  readonly chunkId: Buffer;
+  readonly base: number;
+}
+
+/** Asks for the next few chunks while one is copied: over a network the waits overlap. */
+async function copyParts(
+  parts: readonly Part[],
+  want: { offsetBytes: number; target: Uint8Array },
   readChunk: ReadNode,
 ): Promise<void> {
-  const { entry, base, offsetBytes, target } = part;
-  if (entry.chunk === null) return;
-  const chunk = await readChunk(entry.chunk);
+  const asked: (Promise<Buffer> | null)[] = [];
+  for (const [place, part] of parts.entries()) {
+    while (asked.length < Math.min(parts.length, place + chunksAhead)) {
+      const chunk = readChunk(parts[asked.length]?.chunkId ?? part.chunkId);
+      // Its failure is met when its turn comes, or not at all when an earlier one failed.
+      chunk.catch(() => {});
+      asked.push(chunk);
+    }
+    const chunk = await asked[place];
+    // A long read must not hold on to what it has passed.
+    asked[place] = null;
+    if (chunk !== null && chunk !== undefined) copyPart(part, chunk, want);
+  }
+}
+
+function copyPart(part: Part, chunk: Buffer, want: { offsetBytes: number; target: Uint8Array }): void {
+  const { entry, base } = part;
+  const { offsetBytes, target } = want;
   if (entry.chunkOffset + entry.length > chunk.length) {
-    throw new VaultError('POINT_DAMAGED', `the map wants more of chunk ${entry.chunk.toString('hex')} than it has`);
+    throw new VaultError('POINT_DAMAGED', `the map wants more of chunk ${part.chunkId.toString('hex')} than it has`);
   }
   const from = Math.max(offsetBytes, base + entry.at);
   const to = Math.min(offsetBytes + target.length, base + entry.at + entry.length);
