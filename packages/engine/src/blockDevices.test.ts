@@ -75,6 +75,27 @@ describe.skipIf(reason !== null)(title, () => {
     expect(runTool('sgdisk', ['-v', target])).toContain('No problems found');
   });
 
+  test('sectors of 4096 bytes: to a file and back to such a disk, never to one with sectors of 512', async () => {
+    writeFileSync(harness.path('native'), '');
+    truncateSync(harness.path('native'), 64 * MIB);
+    const source = runTool('losetup', ['-f', '--show', '-b', '4096', harness.path('native')]).trim();
+    attached.push(source);
+    runTool('sgdisk', ['-n', '1:256:12287', '-c', '1:native', source]);
+    const vault = await harness.openVault();
+    const { point } = await backup(vault, request(source, 'native'), harness.operation());
+    const planTo = (path: string) =>
+      planRestore(vault, { pointId: point.id, diskIndex: 0, target: { path, name: 'x', serial: '' } });
+    const refused = await planTo(blank('small sectors', 64));
+    expect(refused.reasons.map(({ code }) => code)).toEqual(['TARGET_SECTOR_MISMATCH']);
+    const plan = await planTo(harness.path('native-restored'));
+    expect(plan.target.sectorBytes).toBe(4096);
+    await restore(vault, { plan, confirmedHash: plan.planHash, compare: 'all', guards }, harness.operation());
+    const restored = runTool('losetup', ['-f', '--show', '-b', '4096', harness.path('native-restored')]).trim();
+    attached.push(restored);
+    expect(runTool('sgdisk', ['-v', restored])).toContain('No problems found');
+    expect(firstDifference(source, restored, [{ offsetBytes: 0, lengthBytes: 64 * MIB }])).toBe(null);
+  });
+
   test('a target that is mounted or held is refused and left as it is', async () => {
     const target = blank('held', 80);
     runTool('mke2fs', ['-q', '-t', 'ext4', target]);

@@ -19,7 +19,7 @@ import { planRestore } from './restore/planRestore.ts';
 import { restore } from './restore/restore.ts';
 import { cutOut, MIB, makeDisk, makeTree, makeVolume, missingTools, noise, runTool } from './testing/diskImages.ts';
 import { firstDifference, Harness } from './testing/harness.ts';
-import type { DiskLayout } from './types.ts';
+import type { DiskLayout, Progress } from './types.ts';
 import { verify } from './verify.ts';
 
 const missing = missingTools();
@@ -290,6 +290,20 @@ describe('when something goes wrong', () => {
     });
     const { points } = await (await harness.openVault()).listPoints();
     expect(points.map(({ source }) => source)).toEqual(['disk']);
+  });
+
+  test('what an interrupted run had stored by its last checkpoint is not stored again', async () => {
+    writeFileSync(harness.path('long'), noise(6 * MIB, 99));
+    const abort = new AbortController();
+    let minutes = 0;
+    const slow = { now: () => new Date(1_700_000_000_000 + minutes++ * 120_000) };
+    const onProgress = ({ phase }: Progress) => phase === 'commit' && abort.abort();
+    const first = harness.backup(['long'], { source: 'long' }, { ...slow, signal: abort.signal, onProgress });
+    await expect(first).rejects.toMatchObject({ code: 'CANCELLED' });
+    const again = await harness.backup(['long'], { source: 'long' });
+    expect(again.storedBytes).toBe(0);
+    await harness.restore(again.point.id, 'long-restored');
+    expect(readFileSync(harness.path('long-restored')).equals(readFileSync(harness.path('long')))).toBe(true);
   });
 
   test('cancelled when the threads are about to work', async () => {

@@ -59,7 +59,8 @@ async function run(job: BackupJob): Promise<SealedPack[]> {
       else markZero(job, bench);
       if (sinceReport % REPORT_EVERY === REPORT_EVERY - 1) report({ kind: 'packs', packs: writer.takeSealed() });
     }
-    return isStopped(job.control) ? [] : await writer.finish();
+    // Stopped: what is durable already spares the next run the work.
+    return isStopped(job.control) ? writer.takeSealed() : await writer.finish();
   } finally {
     await writer.close();
     for (const reader of readers) reader.close();

@@ -61,7 +61,7 @@ export async function runBackupThreads(input: BackupThreadsInput, op: Operation)
   const threads = Array.from({ length: threadCount }, (_, thread) =>
     startThread('backupWorker', import.meta.url, { ...job, thread } satisfies BackupJob),
   );
-  await runThreads<BackupReport>(threads, {
+  const running = runThreads<BackupReport>(threads, {
     signal: op.signal,
     stop: () => stop(control),
     onTick: tick,
@@ -70,6 +70,10 @@ export async function runBackupThreads(input: BackupThreadsInput, op: Operation)
       checkpoints.add(message.packs);
       return message.kind === 'done';
     },
+  });
+  await running.catch(async (error: unknown) => {
+    await checkpoints.last();
+    throw error;
   });
   await tick();
   return { table, packs: checkpoints.rest(), readBytes: total(1), newBytes: total(2), storedBytes: total(3) };
@@ -105,6 +109,13 @@ class Checkpoints {
     this.#lastBytes = storedBytes;
     this.#lastAt = now.getTime();
     await this.#writer.checkpoint(packs);
+  }
+
+  /** For a run that failed: the next one goes on from here. What made this one fail may well forbid that too. */
+  async last(): Promise<void> {
+    const packs = this.#packs;
+    this.#packs = [];
+    if (packs.length > 0) await this.#writer.checkpoint(packs).catch(() => {});
   }
 
   rest(): readonly SealedPack[] {
