@@ -2,7 +2,7 @@
  * Images made by mke2fs with the options that change the layout, filled through a real mount where the kernel can, and compared
  * with two other implementations: partclone for the map, the kernel for the tree.
  */
-import { mkdir } from 'node:fs/promises';
+import { mkdir, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Extent, openFileDevice } from '@diskfleet/disk';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -20,7 +20,7 @@ import {
 import { extReader } from './index.ts';
 import { churn, fill } from './testing/extContent.ts';
 
-const needs = { tools: ['mke2fs', 'dumpe2fs', 'partclone.ext4', 'losetup', 'mount'], root: true };
+const needs = { tools: ['mke2fs', 'dumpe2fs', 'resize2fs', 'e2fsck', 'partclone.ext4', 'losetup', 'mount'], root: true };
 
 interface Golden {
   readonly image: string;
@@ -36,6 +36,8 @@ interface Recipe {
   /** The kernel here cannot mount it: filled by `mke2fs -d` alone. */
   readonly unmountable?: boolean;
   readonly scale?: number;
+  /** Grown or shrunk by resize2fs afterwards. */
+  readonly resizedToMiB?: number;
 }
 
 async function makeGolden(scratch: Scratch, recipe: Recipe): Promise<Golden> {
@@ -58,6 +60,11 @@ async function makeGolden(scratch: Scratch, recipe: Recipe): Promise<Golden> {
     tree = await treeOfFolder(again);
     await scratch.unmount(again);
     await scratch.detach(device);
+  }
+  if (recipe.resizedToMiB) {
+    if (recipe.resizedToMiB > recipe.sizeMiB) await truncate(image, recipe.resizedToMiB << 20);
+    await runTool('e2fsck', ['-fy', image]).catch(() => {});
+    await runTool('resize2fs', [image, `${recipe.resizedToMiB}M`]);
   }
   const bigalloc = recipe.options.join(' ').includes('bigalloc');
   const usedExtents = bigalloc
@@ -148,6 +155,23 @@ const recipes: readonly Recipe[] = [
   { title: 'ext4, 128-byte inodes', type: 'ext4', sizeMiB: 64, options: ['-I', '128'] },
   { title: 'ext4, no filetype in entries', type: 'ext4', sizeMiB: 64, options: ['-O', '^filetype'] },
   { title: 'ext4, 64 KiB blocks', type: 'ext4', sizeMiB: 300, options: ['-b', '65536'], unmountable: true },
+  { title: 'ext4, grown', type: 'ext4', sizeMiB: 64, options: ['-b', '1024'], resizedToMiB: 330 },
+  { title: 'ext4, shrunk', type: 'ext4', sizeMiB: 500, options: ['-b', '4096'], resizedToMiB: 150 },
+  { title: 'ext2, grown', type: 'ext2', sizeMiB: 40, options: ['-b', '1024'], resizedToMiB: 100 },
+  { title: 'ext4, quota, project', type: 'ext4', sizeMiB: 64, options: ['-O', 'quota,project'], unmountable: true },
+  {
+    title: 'ext4, large_dir, ea_inode, orphan_file, fast_commit',
+    type: 'ext4',
+    sizeMiB: 64,
+    options: ['-O', 'large_dir,ea_inode,orphan_file,fast_commit'],
+  },
+  {
+    title: 'ext4, casefold, verity, encrypt',
+    type: 'ext4',
+    sizeMiB: 64,
+    options: ['-O', 'casefold,verity,encrypt'],
+    unmountable: true,
+  },
 ];
 
 describeNeeding(needs, 'ext golden images', () => {
@@ -162,7 +186,7 @@ describeNeeding(needs, 'ext golden images', () => {
         goldens.set(recipe.title, await makeGolden(scratch, recipe).catch((error: Error) => error));
       }
     };
-    await Promise.all(Array.from({ length: 8 }, worker));
+    await Promise.all(Array.from({ length: 16 }, worker));
   }, 240_000);
   afterAll(() => scratch?.dispose());
 

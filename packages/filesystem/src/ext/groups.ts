@@ -131,7 +131,7 @@ function isPowerOf(base: number, value: number): boolean {
   return power === value;
 }
 
-export function hasSuperblock(superblock: Superblock, group: number): boolean {
+function hasSuperblock(superblock: Superblock, group: number): boolean {
   if (group === 0) return true;
   if (superblock.backupGroups) return superblock.backupGroups.includes(group);
   if (group === 1 || !superblock.sparseSuper) return true;

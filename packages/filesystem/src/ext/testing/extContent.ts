@@ -45,7 +45,7 @@ export async function writeSparse(path: string, sizeBytes: number, places: reado
 /** Two files written in turns, then every second small file deleted: fragments, holes in the bitmap, freed entries in folders. */
 export async function churn(root: string): Promise<void> {
   const [a, b] = [await open(join(root, 'woven-a'), 'w'), await open(join(root, 'woven-b'), 'w')];
-  for (let turn = 0; turn < 60; turn++) {
+  for (let turn = 0; turn < 20; turn++) {
     for (const file of [a, b]) {
       await file.write(noise(9_000, turn));
       await file.datasync();
