@@ -162,6 +162,24 @@ describe('service store', () => {
     server.close();
   });
 
+  it('hears a refusal that comes before all of a large object is sent', async () => {
+    const server = await serveStore(memoryStore(), {
+      token: 't',
+      onRequest: (request, response) => {
+        if (request.method !== 'PUT') return false;
+        response.writeHead(507, { 'content-type': 'application/json' });
+        response.end(JSON.stringify({ error: { code: 'VAULT_FULL', message: 'the quota is used up' } }));
+        return true;
+      },
+    });
+    const store = await openStore({ kind: 'service', baseUrl: server.baseUrl, token: 't', patienceMs: 2000 });
+    const large = Buffer.alloc(24 << 20, 1);
+    await expect(store.put('packs/00/a', large)).rejects.toMatchObject({ code: 'VAULT_FULL', message: 'the quota is used up' });
+    expect(await store.head('packs/00/a')).toBeNull();
+    await store.close();
+    await server.close();
+  });
+
   it('passes on what the service says: full', async () => {
     const full = faultyStore(memoryStore(), {
       before: (call) => (call === 'put' ? new VaultError('VAULT_FULL', 'quota') : null),
