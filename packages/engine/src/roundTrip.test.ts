@@ -237,6 +237,20 @@ describe.skipIf(missing.length > 0)(title, () => {
     await expect(harness.plan(point.id, 'three', 2)).rejects.toMatchObject({ code: 'DISK_NOT_IN_POINT' });
   });
 
+  test.each([1, 511, 513, 4097, 262_143, 262_145, 1_000_001])('a file of %i bytes comes back byte for byte', async (bytes) => {
+    writeFileSync(harness.path('odd'), noise(1_000_004, bytes).subarray(0, bytes));
+    const { point } = await harness.backup(['odd'], { source: 'odd' });
+    await harness.restore(point.id, `odd-${bytes}`);
+    expect(readFileSync(harness.path(`odd-${bytes}`)).equals(readFileSync(harness.path('odd')))).toBe(true);
+  });
+
+  test('a filesystem that was in use is saved, with a warning', async () => {
+    makeVolume(harness.path('busy'), { sizeMib: 8, kind: 'ext4' });
+    runTool('debugfs', ['-w', '-R', 'feature needs_recovery', harness.path('busy')]);
+    const { warnings } = await harness.backup(['busy'], { source: 'busy' });
+    expect(warnings.join()).toContain('in use or not shut down cleanly');
+  });
+
   test('an empty regular file is a target that is made as large as needed', async () => {
     const { points } = await (await harness.openVault()).listPoints();
     const plain = points.find(({ source }) => source === 'plain');

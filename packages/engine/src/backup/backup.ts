@@ -87,13 +87,25 @@ async function scan(device: BlockDevice, disk: DiskToBackUp, sectorBySector: boo
 function warningsOf(scanned: readonly ScannedDisk[], op: Operation): string[] {
   const warnings: string[] = [];
   for (const { disk, used } of scanned) {
-    for (const warning of used.layout.warnings) {
+    for (const warning of [...used.layout.warnings, ...inUse(used)]) {
       const text = scanned.length > 1 ? `${disk.name}: ${warning}` : warning;
       warnings.push(text);
       op.onLog?.({ level: 'warning', text });
     }
   }
   return warnings;
+}
+
+/** What is written while we read may be half in the image: said, because only the caller knows whether a snapshot was taken. */
+function inUse({ layout }: UsedDisk): string[] {
+  const volumes = [{ what: 'the disk', filesystem: layout.filesystem }];
+  for (const { number, filesystem } of layout.partitions) volumes.push({ what: `partition ${number}`, filesystem });
+  return volumes
+    .filter(({ filesystem }) => filesystem?.clean === false)
+    .map(
+      ({ what }) =>
+        `${what}: its filesystem was in use or not shut down cleanly; after a restore it needs the check its system makes at start`,
+    );
 }
 
 function sayMethod(request: BackupRequest, { method, parent }: Lineage, op: Operation): void {
