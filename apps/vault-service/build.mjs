@@ -9,5 +9,5 @@ await build({
   target: 'node24',
   sourcemap: 'linked',
   external: ['koffi', '@napi-rs/blake-hash', '@node-rs/argon2'],
-  banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
+  banner: { js: "import { createRequire as makeRequire } from 'node:module'; const require = makeRequire(import.meta.url);" },
 });

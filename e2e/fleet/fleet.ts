@@ -84,14 +84,25 @@ export async function startFleet(): Promise<Fleet> {
     },
     logFile: join(folder, 'server.log'),
   });
-  vaultService.start();
-  server.start();
   const members: Member[] = [];
+  const stop = async () => {
+    for (const member of members) await member.agent.kill();
+    await server.stop();
+    await vaultService.stop();
+    await postgres.stop();
+    await rm(folder, { recursive: true, force: true });
+  };
   const healthy = async () => {
     await until('the server', 30_000, async () => (await fetch(`${serverUrl}/healthz`)).ok);
     await until('the vault service', 30_000, async () => (await fetch(`${vaultUrl}/healthz`)).ok);
   };
-  await healthy();
+  vaultService.start();
+  server.start();
+  await healthy().catch(async (error: Error) => {
+    const logs = `${server.log().slice(0, 2000)}\n${vaultService.log().slice(0, 500)}`;
+    await stop();
+    throw new Error(`${error.message}\n${logs}`);
+  });
   const anonymous = client(serverUrl, () => bridgeToken(secrets.bridgeKey, null));
   const owner = { name: 'Olga Owner', email: 'olga@example.org', password: 'correct horse battery' };
   await anonymous.setup.createOwner.mutate({ token: secrets.setupToken, ...owner });
@@ -122,13 +133,7 @@ export async function startFleet(): Promise<Fleet> {
         const job = await api.jobs.get.query({ id: jobId });
         return ended.includes(job.state) ? job : null;
       }),
-    async stop() {
-      for (const member of members) await member.agent.kill();
-      await server.stop();
-      await vaultService.stop();
-      await postgres.stop();
-      await rm(folder, { recursive: true, force: true });
-    },
+    stop,
   };
 }
 

@@ -32,18 +32,36 @@ export function writeNoise(path: string, wantedBytes: number, seed: string): voi
   closeSync(file);
 }
 
-/** Copies real files from `source`, whole folders in the order of a hash of tag and path, until `capBytes` are reached. */
-export async function copyPicked(tag: string, capBytes: number, target: string, source = '/usr'): Promise<void> {
-  const folders: { hash: string; files: string[]; sizeBytes: number }[] = [];
-  const walk = (folder: string) => {
-    const entries = readdirSync(folder, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1));
-    const files = entries.filter((entry) => entry.isFile()).map((entry) => join(folder, entry.name));
-    const hash = createHash('sha1').update(tag).update(folder).digest('hex');
-    if (files.length > 0) folders.push({ hash, files, sizeBytes: files.reduce((sum, file) => sum + lstatSync(file).size, 0) });
-    for (const entry of entries) if (entry.isDirectory()) walk(join(folder, entry.name));
+interface SourceFolder {
+  readonly path: string;
+  readonly files: readonly string[];
+  readonly sizeBytes: number;
+}
+
+const walked = new Map<string, SourceFolder[]>();
+
+/** All folders with files below `source`; walked once per process, since a walk of /usr takes seconds. */
+function foldersOf(source: string): SourceFolder[] {
+  const known = walked.get(source);
+  if (known) return known;
+  const folders: SourceFolder[] = [];
+  const walk = (path: string) => {
+    const entries = readdirSync(path, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1));
+    const files = entries.filter((entry) => entry.isFile()).map((entry) => join(path, entry.name));
+    if (files.length > 0) folders.push({ path, files, sizeBytes: files.reduce((sum, file) => sum + lstatSync(file).size, 0) });
+    for (const entry of entries) if (entry.isDirectory()) walk(join(path, entry.name));
   };
   walk(source);
-  folders.sort((a, b) => (a.hash < b.hash ? -1 : 1));
+  walked.set(source, folders);
+  return folders;
+}
+
+/** Copies real files from `source`, whole folders in the order of a hash of tag and path, until `capBytes` are reached. */
+export async function copyPicked(tag: string, capBytes: number, target: string, source = '/usr'): Promise<void> {
+  const order = (folder: string) => createHash('sha1').update(tag).update(folder).digest('hex');
+  const folders = foldersOf(source)
+    .map((folder) => ({ ...folder, hash: order(folder.path) }))
+    .sort((a, b) => (a.hash < b.hash ? -1 : 1));
   let total = 0;
   const picked: string[] = [];
   for (const folder of folders) {
