@@ -33,7 +33,7 @@ async function fillLittle(folder: string): Promise<void> {
   await writeFile(join(folder, 'big'), noise(400_000, 3));
 }
 
-describeNeeding({ tools: ['mke2fs', 'debugfs'], root: true }, 'ext, damaged', () => {
+describeNeeding({ tools: ['mke2fs', 'debugfs'] }, 'ext, damaged', () => {
   const layouts: readonly [string, ImageOptions][] = [
     ['ext2, 1 KiB blocks', { name: 'm2', type: 'ext2', sizeMiB: 3, options: ['-b', '1024', '-N', '160'] }],
     [
