@@ -1,6 +1,6 @@
 /**
  * Bundles the command into dist/: one file for the main thread and one beside it for each worker thread of the engine, which looks
- * for them next to the code that starts them. Native modules stay packages.
+ * for them next to the code that starts them. Native modules stay packages. An argument names another folder than dist/.
  */
 import { existsSync, readdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 const here = dirname(fileURLToPath(import.meta.url));
+const out = process.argv[2] ?? join(here, 'dist');
 const engine = join(here, 'node_modules/@diskfleet/engine/src');
 
 const workers = readdirSync(engine, { recursive: true })
@@ -17,10 +18,10 @@ const workers = readdirSync(engine, { recursive: true })
   .map((file) => join(engine, file));
 if (workers.length === 0 || !workers.every(existsSync)) throw new Error('the worker threads of the engine were not found');
 
-await rm(join(here, 'dist'), { recursive: true, force: true });
+await rm(out, { recursive: true, force: true });
 await build({
   entryPoints: [{ in: join(here, 'src/main.ts'), out: 'diskfleet' }, ...workers.map((file) => ({ in: file, out: nameOf(file) }))],
-  outdir: join(here, 'dist'),
+  outdir: out,
   bundle: true,
   platform: 'node',
   format: 'esm',

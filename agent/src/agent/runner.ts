@@ -3,7 +3,15 @@
  * answered, never run again. One job per disk at a time, one disk write on the whole machine.
  */
 import type { Operation } from '@diskfleet/engine';
-import type { AgentMessage, Failure, JobOutcome, JobResult, JobSpec, OfferedJob } from '@diskfleet/protocol';
+import {
+  type AgentMessage,
+  type Failure,
+  type JobOutcome,
+  type JobResult,
+  type JobSpec,
+  jobOutcomeShape,
+  type OfferedJob,
+} from '@diskfleet/protocol';
 import { AgentError, toFailure } from '../errors.ts';
 import { grantTargetKey } from '../jobs/checkWriteGrant.ts';
 import { jobReport } from './jobReport.ts';
@@ -171,11 +179,23 @@ async function work(state: RunnerState, entry: Running): Promise<void> {
   }
   if (outcome.kind === 'failed') report.onLog({ level: 'error', text: `${outcome.failure.code}: ${outcome.failure.detail}` });
   report.end();
-  const finished: JobOutcome = { jobId, attempt, endedAt: timers.now().toISOString(), outcome };
+  const finished = sendable({ jobId, attempt, endedAt: timers.now().toISOString(), outcome });
   journal.finish(finished);
   state.running.delete(jobId);
   send({ type: 'done', outcome: finished });
   onFinished(job, finished);
+}
+
+/** Cut to the lengths of the protocol. What does not fit it at all is a fault of ours, and said so rather than never understood. */
+function sendable(outcome: JobOutcome): JobOutcome {
+  const parsed = jobOutcomeShape.safeParse(outcome);
+  if (parsed.success) return parsed.data;
+  const failure = {
+    code: 'INTERNAL',
+    detail: `the result could not be told: ${parsed.error.message}`.slice(0, 1000),
+    retry: 'never' as const,
+  };
+  return { ...outcome, outcome: { kind: 'failed', failure } };
 }
 
 function outcomeOf(error: unknown, { abort, cancelled }: Running): JobOutcome['outcome'] {

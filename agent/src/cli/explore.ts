@@ -36,8 +36,8 @@ says otherwise; symbolic links are never followed.`,
     if (act === undefined) throw new AgentError('USAGE', `"${verb}" is not one of ls, stat, cat, get`);
     if (verb === 'cat' && cli.json) throw new AgentError('USAGE', 'cat writes the bytes of the file: use it without --json');
     return withVault(await openVaultFor(cli, args, 'full'), async (vault) => {
-      const { points } = await vault.listPoints();
-      const where = { vault, pointId: selectPoint(points, point).id, diskIndex: diskIndexOf(args), path, destination };
+      const pointId = selectPoint(await vault.listPoints(), point).id;
+      const where = { vault, pointId, diskIndex: diskIndexOf(args), path, destination };
       return act(cli, args, where);
     });
   },

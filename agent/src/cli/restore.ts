@@ -51,8 +51,7 @@ A file that does not exist is made. With --path, files and folders of the image 
     noMore(args.positionals, 1);
     const to = required(args.text('to'), 'The target (--to)');
     return withVault(await openVaultFor(cli, args, 'full'), async (vault) => {
-      const { points } = await vault.listPoints();
-      const pointId = selectPoint(points, selector).id;
+      const pointId = selectPoint(await vault.listPoints(), selector).id;
       const where = { pointId, diskIndex: diskIndexOf(args) };
       if (args.list('path').length > 0) return getFiles(cli, args, { vault, ...where, paths: args.list('path'), to });
       return restoreDisk(cli, args, { vault, ...where, to });

@@ -3,12 +3,20 @@ import { AgentError } from '../errors.ts';
 
 const MIN_PREFIX = 6;
 
+/** What the vault lists: points, and object names of manifests that cannot be read. */
+export interface ListedPoints {
+  readonly points: readonly PointHeader[];
+  readonly unreadable: readonly string[];
+}
+
 /**
  * Finds the point a person means: `latest`, an id, the beginning of exactly one id, or `<machine>/<source>@<time>` where the time
- * may be shortened (`2026-11-22` or `2026-11-22T10:15`) as long as one point matches.
- * @throws AgentError `POINT_NOT_FOUND`, `POINT_AMBIGUOUS`
+ * may be shortened (`2026-11-22` or `2026-11-22T10:15`) as long as one point matches. A damaged manifest is named, never passed
+ * over: the next older point is another state of the disk than the one asked for.
+ * @throws AgentError `POINT_NOT_FOUND`, `POINT_AMBIGUOUS`, `POINT_DAMAGED`
  */
-export function selectPoint(points: readonly PointHeader[], selector: string): PointHeader {
+export function selectPoint({ points, unreadable }: ListedPoints, selector: string): PointHeader {
+  refuseDamaged(points, unreadable, selector);
   if (points.length === 0) throw new AgentError('POINT_NOT_FOUND', 'the vault holds no restore point');
   if (selector === 'latest') return newest(points);
   const exact = points.find(({ id }) => id === selector);
@@ -21,6 +29,26 @@ export function selectPoint(points: readonly PointHeader[], selector: string): P
   const only = found[0];
   if (only === undefined) throw new AgentError('POINT_NOT_FOUND', `no restore point of this vault matches "${selector}"`);
   return only;
+}
+
+function refuseDamaged(points: readonly PointHeader[], unreadable: readonly string[], selector: string): void {
+  const newestTime = points.length === 0 ? '' : timeInName(newest(points).createdAt);
+  const wanted = unreadable.find((name) => {
+    // `…/<time>-<id>.adi`, as the vault's format names manifests.
+    const [, time = '', id = ''] = /\/([0-9tz]+)-([0-9a-f]{32})\.a[df]i$/.exec(name) ?? [];
+    if (selector === 'latest') return time > newestTime;
+    return id === selector || (selector.length >= MIN_PREFIX && id.startsWith(selector.toLowerCase()));
+  });
+  if (wanted === undefined) return;
+  const latest = selector === 'latest' ? 'the newest restore point cannot be read' : 'it cannot be read';
+  throw new AgentError(
+    'POINT_DAMAGED',
+    `${latest}: ${wanted}; \`diskfleet points\` lists the sound ones, \`diskfleet verify\` says why`,
+  );
+}
+
+function timeInName(createdAt: string): string {
+  return createdAt.replace(/[-:.]/g, '').toLowerCase();
 }
 
 function newest(points: readonly PointHeader[]): PointHeader {

@@ -42,7 +42,7 @@ async function verifyWithKeys(cli: Cli, args: Args, level: Level): Promise<Verif
 async function verifyOnce(cli: Cli, args: Args, { level, need }: { level: Level; need: 'list' | 'full' }): Promise<VerifyReport> {
   return withVault(await openVaultFor(cli, args, need), async (vault) => {
     const selector = args.positionals[0];
-    const point = selector === undefined ? {} : { pointId: selectPoint((await vault.listPoints()).points, selector).id };
+    const point = selector === undefined ? {} : { pointId: selectPoint(await vault.listPoints(), selector).id };
     const { op, end } = operationOf(cli);
     const none = { newBytes: 0, storedBytes: 0, skippedBytes: 0 };
     const onProgress = (doneBytes: number, totalBytes: number) =>

@@ -392,7 +392,9 @@ describe('links', () => {
         await restore(both, { symlinks: 'all', overwrite });
         expect(await walk(outside)).toEqual(['file secret']);
         expect(await readFile(join(outside, 'secret'), 'utf8')).toBe('untouched');
-        expect((await walk(base)).filter((path) => path.includes('planted'))).toEqual(['file back/2/x/planted']);
+        const planted = (await walk(base)).filter((path) => path.includes('planted'));
+        expect(planted[0]).toBe('file back/2/x/planted');
+        expect(planted.every((path) => path.startsWith('file back/2/x/planted'))).toBe(true);
       });
     }
   }
