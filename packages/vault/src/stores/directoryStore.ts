@@ -5,10 +5,11 @@
  */
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { type FileHandle, link, mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises';
+import { type FileHandle, link, mkdir, open, readdir, readFile, rename, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Extent } from '@diskfleet/disk';
 import { VaultError } from '../errors.ts';
+import { sha256 } from '../keys/derive.ts';
 import type { Store, StoredObject } from '../types.ts';
 import { checkName } from './names.ts';
 
@@ -116,13 +117,14 @@ async function removeStale(folder: string): Promise<void> {
 async function put(root: string, name: string, bytes: Uint8Array): Promise<'stored' | 'exists'> {
   checkName(name);
   const target = join(root, name);
-  if ((await stat(target).catch(() => null)) !== null) return 'exists';
+  const there = await stat(target).catch(() => null);
+  if (there !== null && !(await isDamagedCopy(target, there.size, { name, bytes }))) return 'exists';
   const temporary = join(root, 'tmp', `${process.pid}-${randomBytes(12).toString('hex')}`);
   try {
     await makeFolder(root, join(root, 'tmp'));
     await makeFolder(root, dirname(target));
     await writeDurably(temporary, bytes);
-    const result = await moveWithoutOverwrite(temporary, target);
+    const result = there === null ? await moveWithoutOverwrite(temporary, target) : await replaceDamaged(temporary, target);
     await syncFolder(dirname(target));
     return result;
   } catch (cause) {
@@ -130,6 +132,22 @@ async function put(root: string, name: string, bytes: Uint8Array): Promise<'stor
   } finally {
     await unlink(temporary).catch(() => {});
   }
+}
+
+/**
+ * [F19] Packs and segments are named by their bytes: what lies there with other bytes is damage, and whoever brings the right ones
+ * (in a vault without encryption the same data gives the same pack) heals it. Calling it "exists" would lose what was just stored.
+ */
+async function isDamagedCopy(target: string, size: number, wanted: { name: string; bytes: Uint8Array }): Promise<boolean> {
+  const { name, bytes } = wanted;
+  if (!/^(packs|index)\//.test(name)) return false;
+  if (size === bytes.length && (await readFile(target).catch(() => null))?.equals(bytes) === true) return false;
+  return name.endsWith(`/${sha256(bytes).toString('hex')}`);
+}
+
+async function replaceDamaged(from: string, to: string): Promise<'stored'> {
+  await rename(from, to);
+  return 'stored';
 }
 
 /** Makes the folders down to `path` and syncs the parent of each new one: a synced file in an unsynced folder is lost with it. */

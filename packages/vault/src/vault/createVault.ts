@@ -28,6 +28,7 @@ export async function createVault(config: StoreConfig, options: CreateVault): Pr
 
 export async function createVaultIn(store: Store, storeConfig: StoreConfig, options: CreateVault): Promise<Vault> {
   if ((await store.head(configName)) !== null) throw exists(store);
+  await refuseRemains(store);
   const vaultId = options.vaultId ?? randomUUID();
   const keys = keysFor(options.encryption);
   const encrypted = keys.publicKey !== null;
@@ -54,6 +55,15 @@ export async function createVaultIn(store: Store, storeConfig: StoreConfig, opti
   // Over a network a first answer may have been lost and the second say "exists" of our own config.
   if (result === 'exists' && !(await store.get(configName)).equals(bytes)) throw exists(store);
   return openVaultIn(store, storeConfig, { kind: 'keys', keys });
+}
+
+/** A vault that lost its config is still a vault: a new config over its points and packs would cut them off for good. */
+async function refuseRemains(store: Store): Promise<void> {
+  for (const prefix of ['points/', 'packs/', 'index/']) {
+    for await (const { name } of store.list(prefix)) {
+      throw new VaultError('VAULT_EXISTS', `${store.location} holds objects of a vault whose config is missing, such as ${name}`);
+    }
+  }
 }
 
 function exists(store: Store): VaultError {
