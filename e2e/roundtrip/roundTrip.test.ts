@@ -7,7 +7,7 @@ import { createReadStream, lstatSync, readdirSync, readlinkSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type BlockDevice, openFileDevice, sliceDevice } from '@diskfleet/disk';
+import { type BlockDevice, intersectExtents, openFileDevice, sliceDevice } from '@diskfleet/disk';
 import { explore, readUsedDisk } from '@diskfleet/engine';
 import { openFilesystem } from '@diskfleet/filesystem';
 import { makeScratch, partcloneUsedExtents } from '@diskfleet/filesystem/testing';
@@ -65,12 +65,15 @@ describe.skipIf(!canLoop && !process.env.CI)('round trip of an 8 GiB disk (needs
     for (const window of windows) {
       const device = await openFileDevice(disk);
       const filesystem = await openFilesystem(sliceDevice(device, window.offsetBytes, window.sizeBytes));
-      const ours = (await filesystem?.usedMap())?.extents ?? [];
+      const all = (await filesystem?.usedMap())?.extents ?? [];
+      await device.close();
+      // What lies behind the last whole cluster of NTFS, the backup boot sector, is used for us; partclone leaves it out.
+      const clusters = window.kind === 'ntfs' ? Math.floor((window.sizeBytes - 512) / 4096) * 4096 : window.sizeBytes;
+      const ours = intersectExtents(all, [{ offsetBytes: 0, lengthBytes: clusters }]);
       const theirs = await withLoop(disk, window, (loop) =>
         partcloneUsedExtents(`partclone.${window.kind === 'fat32' ? 'fat' : window.kind}`, loop, scratch),
       );
       expect(differences(ours, theirs), window.kind).toEqual([]);
-      await device.close();
     }
   });
 
