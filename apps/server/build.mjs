@@ -1,10 +1,12 @@
 import { cpSync, rmSync } from 'node:fs';
 import { build } from 'esbuild';
 
-rmSync('dist', { recursive: true, force: true });
+// Another folder of this package may be named, e.g. by the test that starts what was built.
+const outdir = process.argv[2] ?? 'dist';
+rmSync(outdir, { recursive: true, force: true });
 await build({
   entryPoints: ['src/main.ts'],
-  outfile: 'dist/main.js',
+  outfile: `${outdir}/main.js`,
   bundle: true,
   platform: 'node',
   format: 'esm',
@@ -14,4 +16,4 @@ await build({
   external: ['koffi', '@napi-rs/blake-hash', '@node-rs/argon2'],
   banner: { js: "import { createRequire as makeRequire } from 'node:module'; const require = makeRequire(import.meta.url);" },
 });
-cpSync('../../packages/db/migrations', 'dist/migrations', { recursive: true });
+cpSync('../../packages/db/migrations', `${outdir}/migrations`, { recursive: true });

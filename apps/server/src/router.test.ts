@@ -63,7 +63,7 @@ describe('every procedure', () => {
     const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
     let text = '';
     while (
-      !/event: (connected|serialized-error)[^]*?\n\n/.test(text) ||
+      !/event: (connected|serialized-error)[\s\S]*?\n\n/.test(text) ||
       (text.includes('event: connected') && !/\nid:|httpStatus/.test(text))
     ) {
       const { value, done } = (await reader?.read()) ?? { done: true };

@@ -84,7 +84,9 @@ async function admit(ctx: Ctx, socket: WebSocket, { proof, serverNonce }: { proo
     ctx.log.info({ machineId: proof.machineId, code: refusal }, 'agent refused');
     return refuse(socket, refusal);
   }
-  if (!(await isFree(ctx, proof.machineId))) return quarantine(ctx, socket, proof.machineId);
+  const isAlone = await isFree(ctx, proof.machineId);
+  // Asked again without a pause: another newcomer may have taken the place in between.
+  if (!isAlone || ctx.hub.sessions.has(proof.machineId)) return quarantine(ctx, socket, proof.machineId);
   if (socket.readyState !== socket.OPEN) return;
   const facts = { machineId: proof.machineId, serverId, agentNonce: proof.agentNonce, serverNonce };
   const signature = signBytes(privateKey, handshakeBytes('server', facts));

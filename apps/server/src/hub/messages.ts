@@ -88,13 +88,15 @@ export async function askInventory(ctx: Ctx, session: AgentSession, timeoutMs: n
   const requestId = crypto.randomUUID();
   try {
     return await new Promise((resolve) => {
-      const timer = setTimeout(() => resolve(null), timeoutMs);
+      const timer = setTimeout(() => done(null), timeoutMs);
+      const onClose = () => done(null);
       const done = (inventory: Inventory | null) => {
         clearTimeout(timer);
+        session.socket.off('close', onClose);
         resolve(inventory);
       };
       ctx.hub.inventoryAsked.set(requestId, { machineId: session.machineId, resolve: done });
-      session.socket.once('close', () => done(null));
+      session.socket.once('close', onClose);
       sendTo(session.socket, { type: 'refreshInventory', requestId });
     });
   } finally {

@@ -129,6 +129,15 @@ test('a copy of a living agent is turned away and marked; the original keeps its
   original.cut();
 });
 
+test('of ten connections of one key at the same moment one gets in', async () => {
+  const agent = await enrolAgent(fleet, 'tenfold');
+  const answers = await Promise.all(Array.from({ length: 10 }, () => handshake(fleet, agent)));
+  const codes = answers.map(({ answer }) => (answer.type === 'refusal' ? answer.code : answer.type));
+  expect(codes.filter((code) => code === 'welcome')).toHaveLength(1);
+  expect(codes.filter((code) => code === 'AGENT_QUARANTINED')).toHaveLength(9);
+  for (const { session } of answers) session.cut();
+});
+
 test('a predecessor that does not answer makes room', async () => {
   const agent = await enrolAgent(fleet, 'sleeper');
   const dead = await connect(fleet, agent);

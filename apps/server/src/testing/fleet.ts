@@ -68,7 +68,7 @@ export async function startTestFleet(databases: TestDatabases): Promise<TestFlee
   };
   const server = await startServer({ settings, secrets, log, now });
   const bridgeToken = (claims: { sub?: string; sid?: string }, audience = 'diskfleet-server') =>
-    signBridge(secrets, claims, audience);
+    signBridge(secrets, claims, { audience, at: now() });
   const fleet: TestFleet = {
     folder,
     secrets,
@@ -116,9 +116,13 @@ function makeClient(fleet: TestFleet, session?: { sid: string; user: UserView })
   });
 }
 
-function signBridge(secrets: Secrets, { sub, sid }: { sub?: string; sid?: string }, audience: string): Promise<string> {
-  const jwt = new SignJWT(sid ? { sid } : {}).setProtectedHeader({ alg: 'HS256' }).setIssuedAt().setExpirationTime('60s');
-  jwt.setAudience(audience);
+function signBridge(
+  secrets: Secrets,
+  { sub, sid }: { sub?: string; sid?: string },
+  options: { audience: string; at: Date },
+): Promise<string> {
+  const jwt = new SignJWT(sid ? { sid } : {}).setProtectedHeader({ alg: 'HS256' }).setIssuedAt(options.at);
+  jwt.setExpirationTime(new Date(options.at.getTime() + 60_000)).setAudience(options.audience);
   if (sub) jwt.setSubject(sub);
   return jwt.sign(secrets.bridgeKey);
 }
