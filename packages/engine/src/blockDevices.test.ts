@@ -136,7 +136,7 @@ describe.skipIf(reason !== null)(title, () => {
 test('a place that cannot be read is tried sector by sector and then named', () => {
   // Reading the memory of a process where nothing is mapped fails like a bad sector does: EIO.
   const source = { path: '/proc/self/mem', name: 'the disk', sizeBytes: MIB, sectorBytes: 512 };
-  const reader = new SourceReader(source, 3);
+  const reader = new SourceReader(source, 3, { nextData: (_file, offsetBytes) => offsetBytes });
   const read = () => reader.read(alignedBuffer(MIB), 0, { from: 5000, to: 9000 });
   expect(read).toThrow(expect.objectContaining({ code: 'DISK_READ_FAILED', disk: 3, offsetBytes: 4096 }));
   reader.close();

@@ -179,8 +179,7 @@ describe.skipIf(missing.length > 0)(title, () => {
       'start=43008, size=20480, type=83',
       'start=65536, size=20480, type=7',
     ];
-    writeFileSync(harness.path('script'), `${lines.join('\n')}\n`);
-    runTool('sh', ['-c', `sfdisk -q '${harness.path('mbr')}' < '${harness.path('script')}'`]);
+    runTool('sfdisk', ['-q', harness.path('mbr')], `${lines.join('\n')}\n`);
     overwriteAt(harness.path('mbr'), noise(440, 1), 0);
     overwriteAt(harness.path('mbr'), noise(30_000, 2), 512);
     makeVolume(harness.path('vol'), { sizeMib: 16, kind: 'ext4', tree: harness.path('tree') });

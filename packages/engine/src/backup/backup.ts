@@ -3,7 +3,7 @@
  * vault before the commit; a run that fails or is cancelled leaves unreferenced packs at most.
  */
 import { type BlockDevice, openFileDevice } from '@diskfleet/disk';
-import type { PointWriter, SavedDiskInfo, Vault } from '@diskfleet/vault';
+import type { MapEntry, PointWriter, SavedDiskInfo, Vault } from '@diskfleet/vault';
 import { EngineError } from '../errors.ts';
 import { placeOf } from '../layout/placeOf.ts';
 import { readUsedDisk } from '../layout/readUsedDisk.ts';
@@ -11,7 +11,7 @@ import { cancelled } from '../threads/runThreads.ts';
 import type { BackupRequest, BackupResult, DiskToBackUp, Operation, UsedDisk } from '../types.ts';
 import { chooseParent, type Lineage } from './chooseParent.ts';
 import { cutGrid, type Grid } from './grid.ts';
-import { dataBytesOf, gridMapEntries } from './gridMap.ts';
+import { gridMapEntries } from './gridMap.ts';
 import { runBackupThreads, type StoredCells } from './runBackupThreads.ts';
 
 interface ScannedDisk {
@@ -147,8 +147,12 @@ async function writeMaps(cut: Cut, stored: StoredCells, op: Operation): Promise<
   let allUsedBytes = 0;
   for (const [index, { disk, used }] of cut.scanned.entries()) {
     const { layout } = used;
-    const usedBytes = dataBytesOf(cut.grid, stored.table, index);
-    const { mapRootId } = await cut.writer.writeMap(gridMapEntries(cut.grid, stored.table, index), layout.sizeBytes);
+    const data = { bytes: 0 };
+    const { mapRootId } = await cut.writer.writeMap(
+      countData(gridMapEntries(cut.grid, stored.table, index), data),
+      layout.sizeBytes,
+    );
+    const usedBytes = data.bytes;
     allUsedBytes += usedBytes;
     infos.push({
       name: disk.name,
@@ -164,6 +168,14 @@ async function writeMaps(cut: Cut, stored: StoredCells, op: Operation): Promise<
     });
   }
   return { infos, usedBytes: allUsedBytes };
+}
+
+/** Adds up what is used and not zero: the bytes a restore has to write. */
+function* countData(entries: Iterable<MapEntry>, data: { bytes: number }): Generator<MapEntry> {
+  for (const entry of entries) {
+    if (entry.kind === 'data') data.bytes += entry.lengthBytes;
+    yield entry;
+  }
 }
 
 function stopIfAborted(op: Operation): void {

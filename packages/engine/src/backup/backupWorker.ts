@@ -11,6 +11,7 @@ import type { BackupJob, BackupReport } from './backupJob.ts';
 import { COUNTERS, type Counter } from './backupJob.ts';
 import { CELL_DATA, CELL_ZERO, ID_BYTES } from './cellTable.ts';
 import { CELL_BYTES, loadRegion, REGION_CELLS, type Region } from './grid.ts';
+import { holeFinder } from './holes.ts';
 import { SourceReader } from './sourceReader.ts';
 
 const REGION_BYTES = CELL_BYTES * REGION_CELLS;
@@ -46,7 +47,8 @@ function count(bench: Bench, counter: Counter, bytes: number): void {
 
 async function run(job: BackupJob): Promise<SealedPack[]> {
   const bench = setUp(job);
-  const readers = job.sources.map((source, disk) => new SourceReader(source, disk));
+  const holes = await holeFinder();
+  const readers = job.sources.map((source, disk) => new SourceReader(source, disk, holes));
   const writer = await openChunkWriter(job.seed);
   try {
     for (let sinceReport = 0; !isStopped(job.control); sinceReport++) {

@@ -52,10 +52,3 @@ function firstOrdinalOf(grid: Grid, disk: number): number {
   }
   return grid.cellCount;
 }
-
-/** Bytes of the disk that are used and not zero: what a restore has to write. */
-export function dataBytesOf(grid: Grid, table: CellTable, disk: number): number {
-  let bytes = 0;
-  for (const entry of gridMapEntries(grid, table, disk)) if (entry.kind === 'data') bytes += entry.lengthBytes;
-  return bytes;
-}

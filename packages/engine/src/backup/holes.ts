@@ -2,8 +2,6 @@
  * Where a sparse file holds nothing. A disk file of 1 TB with a few GB in it would otherwise be read as 1 TB of zeros.
  * `lseek(SEEK_DATA)` is not in Node; without koffi, or on a filesystem that does not know its holes, there simply are none.
  */
-import { createRequire } from 'node:module';
-
 const SEEK_DATA = 3;
 const ENXIO = 6;
 
@@ -14,13 +12,11 @@ export interface HoleFinder {
 
 const noHoles: HoleFinder = { nextData: (_file, offsetBytes) => offsetBytes };
 
-export function holeFinder(): HoleFinder {
+export async function holeFinder(): Promise<HoleFinder> {
   if (process.platform !== 'linux') return noHoles;
   try {
-    const koffi = createRequire(import.meta.url)('koffi');
-    const lseek: (file: number, offset: number, whence: number) => number | bigint = koffi
-      .load(null)
-      .func('int64_t lseek(int, int64_t, int)');
+    const { default: koffi } = await import('koffi');
+    const lseek = koffi.load(null).func('int64_t lseek(int, int64_t, int)');
     return {
       nextData(file, offsetBytes) {
         const found = Number(lseek(file, offsetBytes, SEEK_DATA));

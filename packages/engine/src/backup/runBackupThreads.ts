@@ -59,7 +59,7 @@ export async function runBackupThreads(input: BackupThreadsInput, op: Operation)
     await checkpoints.maybe(op.now(), storedBytes);
   };
   const threads = Array.from({ length: threadCount }, (_, thread) =>
-    startThread('backupWorker', import.meta.url, { ...job, thread } satisfies BackupJob),
+    startThread(new URL('./backupWorker.ts', import.meta.url), { ...job, thread } satisfies BackupJob),
   );
   const running = runThreads<BackupReport>(threads, {
     signal: op.signal,

@@ -8,7 +8,7 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { EngineError } from '../errors.ts';
 import { SourceReadError } from '../threads/threadErrors.ts';
-import { type HoleFinder, holeFinder } from './holes.ts';
+import type { HoleFinder } from './holes.ts';
 
 /** O_DIRECT wants offsets and lengths in units of the physical block; 4096 suits every drive. */
 const ALIGN_BYTES = 4096;
@@ -28,13 +28,13 @@ export class SourceReader {
   #direct: boolean;
   readonly #holes: HoleFinder | null;
 
-  constructor(source: SourceToRead, disk: number) {
+  constructor(source: SourceToRead, disk: number, holes: HoleFinder) {
     this.#source = source;
     this.#disk = disk;
     this.#file = openSync(source.path, constants.O_RDONLY);
     this.#direct = false;
     const isBlockDevice = fstatSync(this.#file).isBlockDevice();
-    this.#holes = isBlockDevice ? null : holeFinder();
+    this.#holes = isBlockDevice ? null : holes;
     if (isBlockDevice && constants.O_DIRECT !== undefined) this.#reopen(true);
   }
 

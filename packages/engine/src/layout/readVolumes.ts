@@ -12,7 +12,7 @@ import {
 } from '@diskfleet/disk';
 import { type Filesystem, FilesystemError, openFilesystem } from '@diskfleet/filesystem';
 
-export interface VolumeOfPartition {
+interface VolumeOfPartition {
   readonly partition: Partition;
   readonly filesystem: Filesystem | null;
 }

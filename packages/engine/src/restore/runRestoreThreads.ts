@@ -31,9 +31,10 @@ export async function runRestoreThreads(input: RestoreThreadsInput, op: Operatio
     const [writtenBytes = 0, skippedBytes = 0, comparedBytes = 0] = sumCounters(counters, RESTORE_COUNTERS);
     return { writtenBytes, skippedBytes, comparedBytes };
   };
-  const threads = Array.from({ length: threadCount }, (_, thread) =>
-    startThread('restoreWorker', import.meta.url, { thread, seed, batch, target, mode, control, counters } satisfies RestoreJob),
-  );
+  const threads = Array.from({ length: threadCount }, (_, thread) => {
+    const job: RestoreJob = { thread, seed, batch, target, mode, control, counters };
+    return startThread(new URL('./restoreWorker.ts', import.meta.url), job);
+  });
   await runThreads<RestoreReport>(threads, {
     signal: op.signal,
     stop: () => stop(control),

@@ -78,7 +78,7 @@ async function readTable(device: BlockDevice): Promise<PartitionTable | null> {
 }
 
 /** The entries inside a window, cut at its borders, counted from its start. */
-export async function* within(
+async function* within(
   entries: AsyncIterable<MapEntry>,
   { startBytes, endBytes }: { startBytes: number; endBytes: number },
 ): AsyncGenerator<MapEntry> {

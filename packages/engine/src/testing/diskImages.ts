@@ -32,8 +32,8 @@ export function missingTools(): string[] {
   });
 }
 
-export function runTool(tool: string, args: readonly string[]): string {
-  return execFileSync(tool, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+export function runTool(tool: string, args: readonly string[], input = ''): string {
+  return execFileSync(tool, args, { encoding: 'utf8', input, stdio: ['pipe', 'pipe', 'pipe'] });
 }
 
 /** Bytes that do not compress and are the same in every run. */
@@ -106,7 +106,7 @@ export function makeDisk(path: string, sizeMib: number, table: { kind: 'gpt' | '
     const lines = table.parts.map(
       (part, index) => `start=${(starts[index] ?? 0) * 2048}, size=${part.sizeMib * 2048}, type=${mbrTypes[part.kind]}`,
     );
-    execFileSync('sfdisk', ['-q', path], { input: `label: dos\n${lines.join('\n')}\n`, stdio: ['pipe', 'ignore', 'pipe'] });
+    runTool('sfdisk', ['-q', path], `label: dos\n${lines.join('\n')}\n`);
   }
   for (const [index, part] of table.parts.entries()) fillPart(path, (starts[index] ?? 0) * MIB, part);
 }

@@ -10,10 +10,11 @@ export function threadsFor(bytes: number, wanted = availableParallelism() + 1): 
 }
 
 /**
- * Starts the worker thread that lives in the file `name` beside the caller. The same code runs from source (`.ts`, types
- * stripped by Node) and bundled (`.js`, one bundle per worker next to the main one), so the extension follows the caller's.
+ * Starts the worker thread whose source is `file` (`new URL('./x.ts', import.meta.url)`). The same code runs from source (types
+ * stripped by Node) and bundled (one `.js` per worker next to the main bundle), so the extension follows our own.
  */
-export function startThread(name: string, baseUrl: string, workerData: unknown): Worker {
-  const extension = new URL(baseUrl).pathname.endsWith('.ts') ? 'ts' : 'js';
-  return new Worker(new URL(`./${name}.${extension}`, baseUrl), { workerData, resourceLimits: { maxYoungGenerationSizeMb: 16 } });
+export function startThread(file: URL, workerData: unknown): Worker {
+  const bundled = new URL(import.meta.url).pathname.endsWith('.js');
+  const url = bundled ? new URL(file.href.replace(/\.ts$/, '.js')) : file;
+  return new Worker(url, { workerData, resourceLimits: { maxYoungGenerationSizeMb: 16 } });
 }
