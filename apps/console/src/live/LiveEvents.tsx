@@ -1,10 +1,10 @@
 'use client';
-import type { JobView, LiveEvent } from '@diskfleet/protocol';
+import type { JobState, JobView, LiveEvent } from '@diskfleet/protocol';
 import { type QueryClient, useQueryClient } from '@tanstack/react-query';
 import { useSubscription } from '@trpc/tanstack-react-query';
 import { useEffect, useMemo, useRef, useSyncExternalStore } from 'react';
 import { useTRPC } from '../trpc/client';
-import { isEnded, mergeJobEvent } from './mergeJob';
+import { mergeJobEvent } from './mergeJob';
 
 /** One page of the job list, as the server answers it. */
 interface JobPage {
@@ -38,11 +38,12 @@ export function LiveEvents() {
   const trpc = useTRPC();
   const queries = useQueryClient();
   const dropped = useRef(false);
+  const states = useRef(new Map<string, JobState>());
   const later = useMemo(() => batchInvalidations(queries), [queries]);
   const options = trpc.live.events.subscriptionOptions(
     {},
     {
-      onData: (message: { data: LiveEvent }) => apply(message.data, { trpc, queries, later }),
+      onData: (message: { data: LiveEvent }) => apply(message.data, { trpc, queries, later, states: states.current }),
       onConnectionStateChange: (state: { state: string }) => {
         const up = state.state === 'pending';
         setConnected(up);
@@ -61,9 +62,11 @@ interface Tools {
   readonly trpc: Trpc;
   readonly queries: QueryClient;
   readonly later: (key: readonly unknown[]) => void;
+  /** The last state heard of each job. */
+  readonly states: Map<string, JobState>;
 }
 
-function apply(event: LiveEvent, { trpc, queries, later }: Tools) {
+function apply(event: LiveEvent, { trpc, queries, later, states }: Tools) {
   switch (event.kind) {
     case 'job': {
       queries.setQueryData(trpc.jobs.get.queryKey({ id: event.jobId }), (job) => job && mergeJobEvent(job, event));
@@ -75,7 +78,9 @@ function apply(event: LiveEvent, { trpc, queries, later }: Tools) {
         trpc.overview.get.queryKey(),
         (view) => view && { ...view, runningJobs: view.runningJobs.map((job) => mergeJobEvent(job, event)) },
       );
-      if (event.progress === null || isEnded(event.state)) {
+      // Progress alone is patched in above; a new state moves the job between lists and changes what the fleet looks like.
+      if (states.get(event.jobId) !== event.state) {
+        states.set(event.jobId, event.state);
         later(trpc.jobs.pathKey());
         later(trpc.overview.pathKey());
         later(trpc.machines.pathKey());

@@ -57,7 +57,7 @@ export function OptionCards({ label, value, onChange, options, className }: Opti
           value={option.value}
           aria-label={option.blocked ? `${option.name}, not selectable: ${option.blocked}` : option.name}
           disabled={Boolean(option.blocked)}
-          className="group flex w-full items-start gap-3 rounded-xl border border-line bg-surface p-4 text-left transition-colors enabled:hover:border-line-strong disabled:cursor-not-allowed disabled:bg-inset data-[state=checked]:border-accent-text data-[state=checked]:bg-accent-soft/60"
+          className="group flex w-full items-start gap-3 rounded-xl border border-line bg-surface p-4 text-left transition-colors enabled:hover:border-line-strong disabled:cursor-not-allowed disabled:bg-sunken data-[state=checked]:border-accent-text data-[state=checked]:bg-accent-soft/60"
         >
           <span className="mt-0.5 grid size-[18px] shrink-0 place-items-center rounded-full border border-line-strong bg-surface group-disabled:opacity-40 group-data-[state=checked]:border-[5px] group-data-[state=checked]:border-accent" />
           <span className="min-w-0 flex-1">
@@ -87,7 +87,7 @@ export function Segmented<T extends string>({ label, value, options, onChange }:
         const option = options.find((candidate) => candidate.value === next);
         if (option) onChange(option.value);
       }}
-      className="inline-flex rounded-lg bg-hover p-0.5"
+      className="inline-flex justify-self-start rounded-lg bg-hover p-0.5"
     >
       {options.map((option) => (
         <ToggleGroup.Item

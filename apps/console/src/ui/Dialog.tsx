@@ -27,23 +27,24 @@ export function Dialog({ open, onOpenChange, title, note, children, footer, wide
             wide ? 'sm:max-w-3xl' : 'sm:max-w-lg',
           )}
         >
-          <header className="flex items-start justify-between gap-4 px-6 pt-5 pb-4">
+          <header className="flex items-start justify-between gap-4 px-6 pt-5 pb-4 pr-14">
             <div className="min-w-0">
               <Radix.Title className="font-semibold text-ink text-lg leading-7">{title}</Radix.Title>
               {note !== undefined && <Radix.Description className="text-ink-2">{note}</Radix.Description>}
             </div>
-            <Radix.Close asChild>
-              <Button look="ghost" size="icon" aria-label="Close" className="-mr-2">
-                <X />
-              </Button>
-            </Radix.Close>
           </header>
           <div className="min-h-0 flex-1 overflow-y-auto px-6 pb-6">{children}</div>
           {footer !== undefined && (
-            <footer className="flex flex-wrap items-center justify-end gap-2 rounded-b-2xl border-line border-t bg-inset px-6 py-3.5">
+            <footer className="flex flex-wrap items-center justify-end gap-2 rounded-b-2xl border-line border-t bg-sunken px-6 py-3.5">
               {footer}
             </footer>
           )}
+          {/* Last in order, so that the first field has the focus when the dialog opens. */}
+          <Radix.Close asChild>
+            <Button look="ghost" size="icon" aria-label="Close" className="absolute top-4 right-4">
+              <X />
+            </Button>
+          </Radix.Close>
         </Radix.Content>
       </Radix.Portal>
     </Radix.Root>

@@ -14,7 +14,7 @@ interface EmptyProps {
 export function Empty({ icon: Icon, title, children, action, className }: EmptyProps) {
   return (
     <div className={cn('flex flex-col items-center px-6 py-14 text-center', className)}>
-      <span className="mb-4 grid size-12 place-items-center rounded-2xl border border-line bg-inset text-ink-3">
+      <span className="mb-4 grid size-12 place-items-center rounded-2xl border border-line bg-sunken text-ink-3">
         <Icon className="size-6" strokeWidth={1.6} aria-hidden />
       </span>
       <h3 className="font-semibold text-[0.9375rem] text-ink">{title}</h3>
@@ -90,7 +90,7 @@ interface NoteProps {
 }
 
 const noteTones = {
-  info: 'border-line bg-inset [&>svg]:text-accent-text',
+  info: 'border-line bg-sunken [&>svg]:text-accent-text',
   ok: 'border-ok/25 bg-ok-soft [&>svg]:text-ok',
   warn: 'border-warn/30 bg-warn-soft [&>svg]:text-warn',
   bad: 'border-bad/30 bg-bad-soft [&>svg]:text-bad',

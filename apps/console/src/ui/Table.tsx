@@ -16,7 +16,7 @@ export function Th({ className, ...props }: ComponentProps<'th'>) {
     <th
       scope="col"
       className={cn(
-        'h-9 whitespace-nowrap border-line border-b bg-inset/60 px-3 font-medium text-[0.8125rem] text-ink-3 first:pl-5 last:pr-5',
+        'h-9 whitespace-nowrap border-line border-b bg-sunken/60 px-3 font-medium text-[0.8125rem] text-ink-3 first:pl-5 last:pr-5',
         className,
       )}
       {...props}
@@ -34,7 +34,7 @@ export function Td({ className, ...props }: ComponentProps<'td'>) {
 }
 
 export function Tr({ className, ...props }: ComponentProps<'tr'>) {
-  return <tr className={cn('group relative transition-colors hover:bg-inset', className)} {...props} />;
+  return <tr className={cn('group relative transition-colors hover:bg-sunken', className)} {...props} />;
 }
 
 /** A link in the first cell whose hit area is the whole row (the row must be `relative`). */

@@ -25,6 +25,17 @@ function read() {
   return nowMs;
 }
 
+const never = () => () => {};
+
+/** False on the server and in the first render of the browser, so that both draw the same. */
+export function useHydrated(): boolean {
+  return useSyncExternalStore(
+    never,
+    () => true,
+    () => false,
+  );
+}
+
 export function useNow(): number {
   return useSyncExternalStore(subscribe, read, () => 0);
 }
@@ -39,7 +50,9 @@ export function Time({ iso, show = 'relative', className }: TimeProps) {
   const now = useNow();
   if (now === 0) return <time dateTime={iso} className={className} />;
   const absolute = formatAbsolute(iso);
-  const relative = formatRelative(iso, Math.max(now, Date.now() - 15_000));
+  // The shared clock is up to 15 s behind; what has just happened must not look as if it were to come.
+  const then = Date.parse(iso);
+  const relative = formatRelative(iso, then <= Date.now() + 5000 ? Math.max(now, then) : now);
   return (
     <time dateTime={iso} title={show === 'absolute' ? relative : absolute} className={className}>
       {show === 'relative' && relative}

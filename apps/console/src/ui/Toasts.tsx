@@ -4,6 +4,7 @@ import { Toast as Radix } from 'radix-ui';
 import { useSyncExternalStore } from 'react';
 import { Button } from './Button';
 import { cn } from './cn';
+import { useHydrated } from './Time';
 
 /** Written over Radix: it sets no inline style sheet, which the content security policy would refuse. */
 interface ToastItem {
@@ -39,6 +40,8 @@ export function Toasts() {
     () => items,
     () => none,
   );
+  // Not on the server: its style attributes would be refused by the content security policy.
+  if (!useHydrated()) return null;
   return (
     <Radix.Provider duration={6000} label="Notification">
       {shown.map((item) => {

@@ -1,8 +1,13 @@
 import type { Metadata } from 'next';
 import { OverviewPage } from '@/features/overview/OverviewPage';
+import { PageGate } from '@/ui/PageGate';
 
 export const metadata: Metadata = { title: 'Overview' };
 
 export default function Page() {
-  return <OverviewPage />;
+  return (
+    <PageGate>
+      <OverviewPage />
+    </PageGate>
+  );
 }

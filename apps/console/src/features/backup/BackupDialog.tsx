@@ -17,7 +17,7 @@ import { BackupProgress } from './BackupProgress';
 
 interface BackupDialogProps {
   readonly machine: MachineView;
-  /** Ticked at first; without it: every disk that is not removable. */
+  /** Ticked at first; without it: every disk that holds something and is not removable. */
   readonly diskKeys?: readonly string[];
   readonly open: boolean;
   readonly onOpenChange: (open: boolean) => void;
@@ -45,7 +45,13 @@ function BackupForm({
   const vaults = useQuery(trpc.vaults.list.queryOptions());
   const { disks } = machine.inventory;
   const [ticked, setTicked] = useState<ReadonlySet<string>>(
-    () => new Set(diskKeys ?? disks.filter((disk) => !disk.removable && disk.sizeBytes > 0).map((disk) => disk.key)),
+    () =>
+      new Set(
+        diskKeys ??
+          disks
+            .filter((disk) => !disk.removable && (disk.partitions.length > 0 || disk.filesystem !== null))
+            .map((disk) => disk.key),
+      ),
   );
   const [vaultId, setVaultId] = useState<string | null>(null);
   const [method, setMethod] = useState<'incremental' | 'full'>('incremental');

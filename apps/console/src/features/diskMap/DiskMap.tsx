@@ -87,7 +87,7 @@ export function DiskLabel({ disk, caption }: { disk: MapDisk; caption?: string |
   ].filter(Boolean);
   return (
     <figcaption className="flex min-w-0 items-center gap-3">
-      <span className="grid size-9 shrink-0 place-items-center rounded-lg border border-line bg-inset text-ink-2">
+      <span className="grid size-9 shrink-0 place-items-center rounded-lg border border-line bg-sunken text-ink-2">
         <Icon className="size-[18px]" strokeWidth={1.7} aria-hidden />
       </span>
       <span className="min-w-0">
@@ -127,23 +127,27 @@ function Bar({ segments, chosen, onChoose, verbs }: BarProps) {
   };
   const stop = segments.some((segment) => segment.key === chosen) ? chosen : segments[0]?.key;
   return (
-    <div
-      ref={bar}
-      role="toolbar"
-      aria-label="Partitions in their order on the disk"
-      onKeyDown={walk}
-      className="flex h-19 w-full gap-[3px] overflow-hidden rounded-xl border border-line bg-inset p-[3px]"
-    >
-      {segments.map((segment) => (
-        <SegmentButton
-          key={segment.key}
-          segment={segment}
-          verb={verbs?.get(segment.key)}
-          pressed={segment.key === chosen}
-          tabIndex={segment.key === stop ? 0 : -1}
-          onPress={() => onChoose(segment.key === chosen ? null : segment.key)}
-        />
-      ))}
+    <div className="overflow-x-auto overflow-y-hidden rounded-xl border border-line bg-sunken">
+      <div
+        ref={bar}
+        role="toolbar"
+        aria-label="Partitions in their order on the disk"
+        onKeyDown={walk}
+        className="flex h-19 gap-[3px] p-[3px]"
+        // On a narrow screen the bar scrolls rather than shrink to where nothing can be read or pressed.
+        style={{ minWidth: segments.length * 64 }}
+      >
+        {segments.map((segment) => (
+          <SegmentButton
+            key={segment.key}
+            segment={segment}
+            verb={verbs?.get(segment.key)}
+            pressed={segment.key === chosen}
+            tabIndex={segment.key === stop ? 0 : -1}
+            onPress={() => onChoose(segment.key === chosen ? null : segment.key)}
+          />
+        ))}
+      </div>
     </div>
   );
 }
@@ -228,7 +232,7 @@ function SegmentDetail({ segment, verb }: { segment: Segment; verb: Verb | undef
       ];
   if (verb) facts.unshift(['In this plan', verb.text]);
   return (
-    <dl className="mt-2 flex animate-fade-in flex-wrap gap-x-8 gap-y-2 rounded-xl border border-line bg-inset px-4 py-3">
+    <dl className="mt-2 flex animate-fade-in flex-wrap gap-x-8 gap-y-2 rounded-xl border border-line bg-sunken px-4 py-3">
       {facts.map(([label, value]) => (
         <div key={label}>
           <dt className="text-ink-3 text-xs">{label}</dt>

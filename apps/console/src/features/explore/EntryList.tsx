@@ -90,7 +90,7 @@ export function EntryList({ entries, pointId, disk, path, sort, onSort, ticked, 
         role="row"
         aria-rowindex={1}
         tabIndex={-1}
-        className={cn(rowColumns, 'h-9 border-line border-b bg-inset/60 font-medium text-[0.8125rem] text-ink-3')}
+        className={cn(rowColumns, 'h-9 border-line border-b bg-sunken/60 font-medium text-[0.8125rem] text-ink-3')}
       >
         <span role="columnheader" className="flex">
           {tickable && (
@@ -154,7 +154,14 @@ function SortButton({ label, state, className, onPress }: SortButtonProps) {
   const Icon = state === 'descending' ? ArrowDown : ArrowUp;
   return (
     <span role="columnheader" aria-sort={state} className={cn('flex', className)}>
-      <button type="button" onClick={onPress} className="flex h-7 items-center gap-1 rounded hover:text-ink">
+      <button
+        type="button"
+        onClick={onPress}
+        className={cn(
+          'flex h-7 items-center gap-1 rounded hover:text-ink',
+          className.includes('justify-end') && 'flex-row-reverse',
+        )}
+      >
         {label}
         <Icon className={cn('size-3.5', state === 'none' && 'invisible')} aria-hidden />
       </button>

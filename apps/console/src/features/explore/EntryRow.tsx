@@ -11,7 +11,7 @@ import { Time } from '@/ui/Time';
 import { downloadHref, exploreHref } from './imagePath';
 
 export const rowColumns =
-  'grid grid-cols-[1.25rem_minmax(0,1fr)_5.5rem_2rem] items-center gap-x-3 px-5 md:grid-cols-[1.25rem_minmax(0,1fr)_7rem_9rem_2rem]';
+  'grid grid-cols-[1.25rem_minmax(0,1fr)_5.5rem_2rem] items-center gap-x-3 px-5 md:grid-cols-[1.25rem_minmax(0,1fr)_7rem_9rem_2rem] md:gap-x-5';
 
 const icons = { partition: HardDrive, directory: Folder, file: File, symlink: Link2, other: Shapes } as const;
 
@@ -39,7 +39,7 @@ export function EntryRow({ entry, pointId, disk, path, rowIndex, active, ticked,
       aria-rowindex={rowIndex}
       className={cn(
         rowColumns,
-        'absolute inset-x-0 top-0 h-10 border-line border-b hover:bg-inset',
+        'absolute inset-x-0 top-0 h-10 border-line border-b hover:bg-sunken',
         ticked && 'bg-accent-soft/50',
         active && 'bg-hover group-focus-visible/list:shadow-[inset_3px_0_0_var(--accent-text)]',
       )}

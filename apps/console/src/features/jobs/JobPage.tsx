@@ -179,7 +179,7 @@ function Log({ lines, following }: { lines: readonly JobLogLine[]; following: bo
           // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard
           tabIndex={0}
           aria-label="Log of the job"
-          className="max-h-[28rem] overflow-y-auto rounded-b-xl border-line border-t bg-inset px-5 py-3 font-mono text-[0.8125rem] leading-6"
+          className="max-h-[28rem] overflow-y-auto rounded-b-xl border-line border-t bg-sunken px-5 py-3 font-mono text-[0.8125rem] leading-6"
         >
           <ol>
             {lines.map((line, index) => (

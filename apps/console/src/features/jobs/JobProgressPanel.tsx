@@ -41,11 +41,11 @@ export function JobProgressPanel({ job, className }: { job: JobView; className?:
       </div>
       <Meter label={`Progress of ${job.subject}`} value={progress?.doneBytes ?? 0} max={progress?.totalBytes ?? 0} />
       {facts.length > 0 && (
-        <dl className="grid grid-cols-2 gap-x-6 gap-y-2 sm:grid-cols-4">
+        <dl className="flex flex-wrap gap-x-8 gap-y-2">
           {facts.map(([label, value]) => (
             <div key={label}>
               <dt className="text-ink-3 text-xs">{label}</dt>
-              <dd className="text-ink">{value}</dd>
+              <dd className="min-w-16 text-ink">{value}</dd>
             </div>
           ))}
         </dl>

@@ -10,7 +10,14 @@ import { rowLink, Table, Td, Th, Tr } from '@/ui/Table';
 import { Time } from '@/ui/Time';
 import { kindNames, phaseName, resultLine } from './jobWords';
 
-export function JobTable({ jobs, showMachine = true }: { jobs: readonly JobView[]; showMachine?: boolean }) {
+interface JobTableProps {
+  readonly jobs: readonly JobView[];
+  readonly showMachine?: boolean;
+  /** In a narrow card: outcome below the state, nothing else. */
+  readonly brief?: boolean;
+}
+
+export function JobTable({ jobs, showMachine = true, brief = false }: JobTableProps) {
   return (
     <Table label="Jobs">
       <thead>
@@ -18,8 +25,8 @@ export function JobTable({ jobs, showMachine = true }: { jobs: readonly JobView[
           <Th>Job</Th>
           {showMachine && <Th className="hidden sm:table-cell">Machine</Th>}
           <Th>State</Th>
-          <Th className="hidden lg:table-cell">Outcome</Th>
-          <Th className="hidden text-right md:table-cell">Took</Th>
+          {!brief && <Th className="hidden lg:table-cell">Outcome</Th>}
+          {!brief && <Th className="hidden text-right md:table-cell">Took</Th>}
           <Th className="text-right">When</Th>
         </tr>
       </thead>
@@ -30,18 +37,24 @@ export function JobTable({ jobs, showMachine = true }: { jobs: readonly JobView[
               <Link href={`/jobs/${job.id}`} className={rowLink}>
                 {kindNames[job.kind]}
               </Link>
-              <div className="max-w-[22rem] truncate text-[0.8125rem] text-ink-3">{job.subject}</div>
+              <div className="max-w-40 truncate sm:max-w-[22rem] text-[0.8125rem] text-ink-3">{job.subject}</div>
             </Td>
             {showMachine && <Td className="hidden sm:table-cell">{job.machineName}</Td>}
             <Td>
               <Status name={job.state} />
             </Td>
-            <Td className="hidden max-w-[24rem] lg:table-cell">
-              <Outcome job={job} />
-            </Td>
-            <Td className="hidden whitespace-nowrap text-right text-ink-2 md:table-cell">
-              {job.startedAt && job.endedAt ? formatDuration((Date.parse(job.endedAt) - Date.parse(job.startedAt)) / 1000) : '–'}
-            </Td>
+            {!brief && (
+              <Td className="hidden max-w-[24rem] lg:table-cell">
+                <Outcome job={job} />
+              </Td>
+            )}
+            {!brief && (
+              <Td className="hidden whitespace-nowrap text-right text-ink-2 md:table-cell">
+                {job.startedAt && job.endedAt
+                  ? formatDuration((Date.parse(job.endedAt) - Date.parse(job.startedAt)) / 1000)
+                  : '–'}
+              </Td>
+            )}
             <Td className="whitespace-nowrap text-right text-ink-2">
               <Time iso={job.endedAt ?? job.startedAt ?? job.createdAt} />
             </Td>

@@ -45,7 +45,7 @@ export function AddMachineDialog({ open, onOpenChange }: { open: boolean; onOpen
       )}
       {token.data && (
         <div className="grid gap-4">
-          <div className="rounded-xl border border-line bg-inset">
+          <div className="rounded-xl border border-line bg-sunken">
             <code className="block overflow-x-auto whitespace-pre-wrap break-all p-4 font-mono text-[0.8125rem] text-ink">
               {token.data.installLine}
             </code>

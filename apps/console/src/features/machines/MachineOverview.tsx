@@ -72,7 +72,7 @@ export function MachineOverview({ machine, onShowDisks }: { machine: MachineView
         <Card className="overflow-hidden">
           <CardHead title="Recent jobs" />
           {jobs.isPending && <SkeletonRows rows={3} />}
-          {ended.length > 0 && <JobTable jobs={ended.slice(0, 5)} showMachine={false} />}
+          {ended.length > 0 && <JobTable jobs={ended.slice(0, 5)} showMachine={false} brief />}
           {jobs.data && ended.length === 0 && (
             <p className="border-line border-t px-5 py-6 text-ink-3">Nothing has run here yet.</p>
           )}

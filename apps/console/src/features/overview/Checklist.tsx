@@ -26,7 +26,7 @@ export function Checklist({ checklist, pending }: { checklist: OverviewView['che
     {
       done: checklist.machine,
       title: 'Approve a machine',
-      note: pending > 0 ? 'One is waiting already' : 'Run one line on a PC',
+      note: pending > 0 && !checklist.machine ? 'One is waiting already' : 'Run one line on a PC',
       label: pending > 0 ? 'Open waiting room' : 'Add machine',
       href: pending > 0 ? '/machines/pending' : '/machines?add=true',
     },
@@ -54,9 +54,9 @@ export function Checklist({ checklist, pending }: { checklist: OverviewView['che
         note={`${done} of ${items.length} done`}
         action={<Meter label="First steps done" value={done} max={items.length} className="w-28" />}
       />
-      <ol className="divide-y divide-line border-line border-t">
+      <ol className="divide-y divide-line border-line border-t xl:grid xl:grid-cols-5 xl:divide-x xl:divide-y-0">
         {items.map((item, index) => (
-          <li key={item.title} className="flex items-center gap-4 px-5 py-3">
+          <li key={item.title} className="flex items-center gap-3.5 px-5 py-3 xl:flex-col xl:items-start xl:gap-3 xl:py-5">
             <span
               className={cn(
                 'grid size-6 shrink-0 place-items-center rounded-full font-semibold text-xs',
@@ -67,7 +67,7 @@ export function Checklist({ checklist, pending }: { checklist: OverviewView['che
             </span>
             <div className="min-w-0 flex-1">
               <p className={cn('font-medium', item.done ? 'text-ink-3' : 'text-ink')}>{item.title}</p>
-              {!item.done && <p className="text-[0.8125rem] text-ink-3">{item.note}</p>}
+              <p className={cn('text-[0.8125rem] text-ink-3', item.done && 'hidden xl:block')}>{item.note}</p>
             </div>
             {item === next && (
               <Button asChild size="sm" look="primary">

@@ -28,7 +28,7 @@ export function OverviewPage() {
   const complete = Object.values(view.checklist).every(Boolean);
   return (
     <>
-      <h1 className="mb-6 max-w-3xl text-balance font-semibold text-2xl text-ink leading-8 tracking-[-0.015em] sm:text-[1.75rem] sm:leading-9">
+      <h1 className="mb-6 max-w-3xl text-balance font-semibold proportional-nums text-2xl text-ink leading-8 tracking-[-0.015em] sm:text-[1.75rem] sm:leading-9">
         <HeroSentence view={view} />
       </h1>
       <div className="grid gap-6">

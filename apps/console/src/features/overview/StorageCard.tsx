@@ -41,7 +41,9 @@ export function StorageCard({ storage }: { storage: OverviewView['storage'] }) {
       />
       <div className="grid gap-5 border-line border-t px-5 py-5">
         <div>
-          <p className="font-semibold text-[1.75rem] text-ink leading-9 tracking-[-0.02em]">{formatBytes(storedBytes)}</p>
+          <p className="font-semibold proportional-nums text-[1.75rem] text-ink leading-9 tracking-[-0.02em]">
+            {formatBytes(storedBytes)}
+          </p>
           <p className="text-ink-2">stored for {formatBytes(protectedBytes)} of protected data</p>
         </div>
         {freeBytes !== null && (

@@ -29,12 +29,12 @@ export function Tiles({ counts }: { counts: OverviewView['counts'] }) {
         <li key={tile.label} className="first:col-span-2 sm:first:col-span-1">
           <Link
             href={tile.href}
-            className="flex h-full items-start justify-between gap-3 bg-surface px-5 py-4 outline-offset-[-3px] transition-colors hover:bg-inset"
+            className="flex h-full items-start justify-between gap-3 bg-surface px-5 py-4 outline-offset-[-3px] transition-colors hover:bg-sunken"
           >
             <span>
               <span
                 className={cn(
-                  'block font-semibold text-[1.75rem] leading-9 tracking-[-0.02em]',
+                  'block font-semibold proportional-nums text-[1.75rem] leading-9 tracking-[-0.02em]',
                   tile.count === 0 ? 'text-ink-3' : 'text-ink',
                 )}
               >

@@ -8,7 +8,7 @@ import { calendarWeeks } from './calendarWeeks';
 
 const shades = ['bg-hover', 'bg-accent/30', 'bg-accent/55', 'bg-accent/80', 'bg-accent'] as const;
 
-/** Twenty-six weeks of restore points, one square a day, Monday on top. */
+/** A year of restore points (half of one on a narrow screen), one square a day, Monday on top. */
 export function HeatMap({
   points,
   day,
@@ -25,14 +25,14 @@ export function HeatMap({
     const key = formatAbsolute(point.createdAt).slice(0, 10);
     counts.set(key, (counts.get(key) ?? 0) + 1);
   }
-  const weeks = calendarWeeks(formatAbsolute(new Date(now).toISOString()).slice(0, 10), 26);
+  const weeks = calendarWeeks(formatAbsolute(new Date(now).toISOString()).slice(0, 10), 52);
   const most = Math.max(1, ...counts.values());
   return (
     <figure aria-label="Restore points per day">
       <div className="overflow-x-auto p-1 pb-2">
         <div className="flex w-max gap-1">
-          {weeks.map((week) => (
-            <div key={week[0]} className="grid gap-1">
+          {weeks.map((week, index) => (
+            <div key={week[0]} className={cn('content-start gap-1', index < 26 ? 'hidden xl:grid' : 'grid')}>
               {week.map((date) => {
                 const count = counts.get(date) ?? 0;
                 const shade = shades[count === 0 ? 0 : Math.min(4, Math.ceil((count / most) * 4))];
@@ -59,7 +59,7 @@ export function HeatMap({
         </div>
       </div>
       <figcaption className="mt-2 flex flex-wrap items-center justify-between gap-2 text-ink-3 text-xs">
-        <span>The last 26 weeks. Press a day to see its points.</span>
+        <span>Restore points per day, today at the end. Press a day to see its points.</span>
         <span className="flex items-center gap-1">
           fewer
           {shades.map((shade) => (

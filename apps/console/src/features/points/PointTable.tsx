@@ -46,7 +46,7 @@ export function PointTable({ points, showMachine = true, brief = false }: PointT
             </Td>
             {showMachine && !brief && <Td>{point.machineName}</Td>}
             <Td className={brief ? undefined : 'hidden md:table-cell'}>
-              <div className="max-w-72 truncate">{point.source}</div>
+              <div className="max-w-40 truncate sm:max-w-72">{point.source}</div>
               {point.comment && !brief && <div className="max-w-72 truncate text-[0.8125rem] text-ink-3">{point.comment}</div>}
             </Td>
             {!brief && <Td className="hidden text-ink-2 capitalize lg:table-cell">{point.method}</Td>}

@@ -3,7 +3,7 @@ import type { RestorePlanView } from '@diskfleet/protocol';
 import { useMutation } from '@tanstack/react-query';
 import { ArrowLeft } from 'lucide-react';
 import { type FormEvent, useState } from 'react';
-import { formatDuration } from '@/format/time';
+import { formatCount } from '@/format/bytes';
 import { useTRPC } from '@/trpc/client';
 import { Button } from '@/ui/Button';
 import { Card, CardHead } from '@/ui/Card';
@@ -35,7 +35,7 @@ export function ConfirmPlan({ plan, onBack, onStarted }: ConfirmPlanProps) {
           title="Confirm"
           note={
             left > 0
-              ? `This plan is good for ${formatDuration(left)} more, and only while the target stays as it is.`
+              ? `This plan is good for ${formatMinutes(left)} more, and only while the target stays as it is.`
               : 'This plan is too old. Go back and make it again.'
           }
         />
@@ -43,7 +43,7 @@ export function ConfirmPlan({ plan, onBack, onStarted }: ConfirmPlanProps) {
           <p className="text-ink-2">
             To go on, type{' '}
             <code
-              className="select-all rounded-md border border-line bg-inset px-1.5 py-0.5 font-mono font-semibold text-ink"
+              className="select-all rounded-md border border-line bg-sunken px-1.5 py-0.5 font-mono font-semibold text-ink"
               data-testid="confirm-text"
             >
               {plan.confirmText}
@@ -87,4 +87,8 @@ export function ConfirmPlan({ plan, onBack, onStarted }: ConfirmPlanProps) {
       </div>
     </form>
   );
+}
+
+function formatMinutes(seconds: number): string {
+  return seconds < 60 ? 'less than a minute' : formatCount(Math.floor(seconds / 60), 'minute');
 }

@@ -47,17 +47,21 @@ export function PlanStep({ plan, onBack, onStarted }: PlanStepProps) {
               <DiskMap disk={plan.targetBefore} caption="Target now" verbs={targetLosses(plan)} compact />
             </>
           )}
-          <Arrow text="afterwards the target holds" />
-          <DiskMap disk={after.disk} caption="Target afterwards" verbs={after.verbs} />
+          {plan.fits && (
+            <>
+              <Arrow text="afterwards the target holds" />
+              <DiskMap disk={after.disk} caption="Target afterwards" verbs={after.verbs} />
+            </>
+          )}
         </div>
       </Card>
-      <Losses plan={plan} />
+      {plan.fits && <Losses plan={plan} />}
       {plan.warnings.map((warning) => (
         <Note key={warning.code + warning.text} tone="warn" icon={AlertTriangle}>
           {warning.text}
         </Note>
       ))}
-      {plan.bootSteps.length > 0 && (
+      {plan.fits && plan.bootSteps.length > 0 && (
         <Card>
           <CardHead title="To make it boot" />
           <ol className="grid list-decimal gap-1 border-line border-t py-4 pr-5 pl-10 text-ink-2">

@@ -111,7 +111,7 @@ function TargetForm({ machine, point, source, onBack, onPlan }: TargetFormProps)
       blocked: writesOff,
       body: (
         <span className="flex items-center gap-3">
-          <span className="grid size-9 shrink-0 place-items-center rounded-lg border border-line bg-inset text-ink-2">
+          <span className="grid size-9 shrink-0 place-items-center rounded-lg border border-line bg-sunken text-ink-2">
             <FilePlus2 className="size-[18px]" strokeWidth={1.7} aria-hidden />
           </span>
           <span className="min-w-0">

@@ -9,7 +9,6 @@ import { Card, CardHead, Fact } from '@/ui/Card';
 import { Segmented } from '@/ui/Choice';
 import { SkeletonRows } from '@/ui/Feedback';
 import { PageHead } from '@/ui/Page';
-import { useNow } from '@/ui/Time';
 import { FailurePanel } from '../errors/FailurePanel';
 
 const roleNames = {
@@ -24,7 +23,6 @@ export function SettingsPage() {
   const trpc = useTRPC();
   const me = useQuery(trpc.auth.me.queryOptions());
   const { theme, setTheme } = useTheme();
-  const hydrated = useNow() !== 0;
   const chosen = theme === 'light' || theme === 'dark' ? theme : 'system';
   return (
     <>
@@ -57,42 +55,40 @@ export function SettingsPage() {
         <Card>
           <CardHead title="Appearance" note="Kept in this browser" />
           <div className="border-line border-t px-5 py-5">
-            {hydrated && (
-              <Segmented
-                label="Theme"
-                value={chosen}
-                onChange={setTheme}
-                options={[
-                  {
-                    value: 'light',
-                    label: (
-                      <>
-                        <Sun aria-hidden />
-                        Light
-                      </>
-                    ),
-                  },
-                  {
-                    value: 'dark',
-                    label: (
-                      <>
-                        <Moon aria-hidden />
-                        Dark
-                      </>
-                    ),
-                  },
-                  {
-                    value: 'system',
-                    label: (
-                      <>
-                        <Monitor aria-hidden />
-                        As the system
-                      </>
-                    ),
-                  },
-                ]}
-              />
-            )}
+            <Segmented
+              label="Theme"
+              value={chosen}
+              onChange={setTheme}
+              options={[
+                {
+                  value: 'light',
+                  label: (
+                    <>
+                      <Sun aria-hidden />
+                      Light
+                    </>
+                  ),
+                },
+                {
+                  value: 'dark',
+                  label: (
+                    <>
+                      <Moon aria-hidden />
+                      Dark
+                    </>
+                  ),
+                },
+                {
+                  value: 'system',
+                  label: (
+                    <>
+                      <Monitor aria-hidden />
+                      As the system
+                    </>
+                  ),
+                },
+              ]}
+            />
           </div>
         </Card>
       </div>

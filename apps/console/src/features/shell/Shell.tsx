@@ -28,7 +28,7 @@ export function Shell({ children }: { children: ReactNode }) {
         Skip to content
       </a>
       <LiveEvents />
-      <aside className="sticky top-0 hidden h-dvh flex-col border-line border-r bg-inset lg:flex">
+      <aside className="sticky top-0 hidden h-dvh flex-col border-line border-r bg-sunken lg:flex">
         <Link href="/" className="m-3 mb-2 flex h-11 items-center rounded-lg px-2">
           <Brand />
         </Link>
@@ -46,7 +46,7 @@ export function Shell({ children }: { children: ReactNode }) {
           >
             <Search className="size-4 shrink-0" aria-hidden />
             <span className="truncate">Search…</span>
-            <kbd className="ml-auto hidden rounded border border-line bg-inset px-1.5 font-sans text-2xs leading-4 sm:block">
+            <kbd className="ml-auto hidden rounded border border-line bg-sunken px-1.5 font-sans text-2xs leading-4 sm:block">
               Ctrl K
             </kbd>
           </button>
@@ -71,7 +71,7 @@ export function Shell({ children }: { children: ReactNode }) {
           <RadixDialog.Overlay className="fixed inset-0 z-40 animate-fade-in bg-[oklch(0.15_0.02_258/0.45)] lg:hidden" />
           <RadixDialog.Content
             aria-describedby={undefined}
-            className="fixed inset-y-0 left-0 z-50 flex w-72 animate-fade-in flex-col border-line border-r bg-inset shadow-high outline-none lg:hidden"
+            className="fixed inset-y-0 left-0 z-50 flex w-72 animate-fade-in flex-col border-line border-r bg-sunken shadow-high outline-none lg:hidden"
           >
             <div className="flex items-center justify-between p-4">
               <RadixDialog.Title>

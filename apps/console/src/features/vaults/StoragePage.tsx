@@ -90,7 +90,7 @@ function VaultCard({ vault, onKit }: { vault: VaultView; onKit: () => void }) {
     <Card aria-label={vault.name}>
       <div className="flex flex-wrap items-start justify-between gap-4 p-5">
         <div className="flex min-w-0 items-center gap-3">
-          <span className="grid size-10 shrink-0 place-items-center rounded-xl border border-line bg-inset text-ink-2">
+          <span className="grid size-10 shrink-0 place-items-center rounded-xl border border-line bg-sunken text-ink-2">
             <Server className="size-5" strokeWidth={1.7} aria-hidden />
           </span>
           <div className="min-w-0">

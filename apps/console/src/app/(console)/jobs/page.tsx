@@ -1,8 +1,13 @@
 import type { Metadata } from 'next';
 import { JobsPage } from '@/features/jobs/JobsPage';
+import { PageGate } from '@/ui/PageGate';
 
 export const metadata: Metadata = { title: 'Jobs' };
 
 export default function Page() {
-  return <JobsPage />;
+  return (
+    <PageGate>
+      <JobsPage />
+    </PageGate>
+  );
 }

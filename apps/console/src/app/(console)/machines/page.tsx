@@ -1,8 +1,13 @@
 import type { Metadata } from 'next';
 import { MachinesPage } from '@/features/machines/MachinesPage';
+import { PageGate } from '@/ui/PageGate';
 
 export const metadata: Metadata = { title: 'Machines' };
 
 export default function Page() {
-  return <MachinesPage />;
+  return (
+    <PageGate>
+      <MachinesPage />
+    </PageGate>
+  );
 }

@@ -1,8 +1,13 @@
 import type { Metadata } from 'next';
 import { PointsPage } from '@/features/points/PointsPage';
+import { PageGate } from '@/ui/PageGate';
 
 export const metadata: Metadata = { title: 'Restore points' };
 
 export default function Page() {
-  return <PointsPage />;
+  return (
+    <PageGate>
+      <PointsPage />
+    </PageGate>
+  );
 }

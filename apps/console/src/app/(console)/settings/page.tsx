@@ -1,8 +1,13 @@
 import type { Metadata } from 'next';
 import { SettingsPage } from '@/features/settings/SettingsPage';
+import { PageGate } from '@/ui/PageGate';
 
 export const metadata: Metadata = { title: 'Settings' };
 
 export default function Page() {
-  return <SettingsPage />;
+  return (
+    <PageGate>
+      <SettingsPage />
+    </PageGate>
+  );
 }

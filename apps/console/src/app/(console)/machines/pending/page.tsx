@@ -1,8 +1,13 @@
 import type { Metadata } from 'next';
 import { PendingPage } from '@/features/machines/PendingPage';
+import { PageGate } from '@/ui/PageGate';
 
 export const metadata: Metadata = { title: 'Waiting room' };
 
 export default function Page() {
-  return <PendingPage />;
+  return (
+    <PageGate>
+      <PendingPage />
+    </PageGate>
+  );
 }
