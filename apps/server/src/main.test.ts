@@ -29,7 +29,7 @@ const built = `dist/test-${process.pid}`;
 test.each([
   ['from its sources', 'src/main.ts'],
   ['bundled', `${built}/main.js`],
-])('the process starts, says so, and ends on SIGTERM: %s', async (program) => {
+])('%s the process starts, says so, and ends on SIGTERM', async (_how, program) => {
   const address = await databases.fresh();
   const secret = (name: string, text: string) => {
     writeFileSync(path.join(folder, name), text);
