@@ -57,7 +57,7 @@ export function keepLinked(options: LinkOptions): Link {
         onEnd: ({ reason, wasUp, retryMs }) => {
           connection = null;
           failures += 1;
-          if (wasUp) events.onDown(reason);
+          if (wasUp && !stopped) events.onDown(reason);
           if (!stopped) cancelDial = timers.after(retryMs ?? reconnectDelayMs(failures, timers.random), open);
         },
       },

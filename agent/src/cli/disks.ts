@@ -1,8 +1,8 @@
 import type { InventoryDisk } from '@diskfleet/protocol';
 import { agentFolder, readSettings } from '../inventory/settings.ts';
 import { describeDisks, listDisks } from '../inventory/takeInventory.ts';
+import { formatBytes, formatTable } from '../words.ts';
 import type { Command } from './command.ts';
-import { formatBytes, formatTable } from './format.ts';
 import { noMore } from './parse.ts';
 
 export const disksCommand: Command = {

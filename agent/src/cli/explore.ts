@@ -1,8 +1,8 @@
 import { type ExploreEntry, type Explorer, explore as openExplorer } from '@diskfleet/engine';
 import type { Vault } from '@diskfleet/vault';
 import { AgentError } from '../errors.ts';
+import { formatBytes, formatTable } from '../words.ts';
 import type { Args, Cli, Command, CommandResult } from './command.ts';
-import { formatBytes, formatTable } from './format.ts';
 import { getFiles } from './getFiles.ts';
 import { noMore, required } from './parse.ts';
 import { diskIndexOf } from './restore.ts';

@@ -3,8 +3,8 @@ import { basename, dirname, resolve } from 'node:path';
 import { explore } from '@diskfleet/engine';
 import type { Vault } from '@diskfleet/vault';
 import { restoreFiles } from '../files/restoreFiles.ts';
+import { formatBytes, formatSeconds, plural } from '../words.ts';
 import type { Args, Cli, CommandResult } from './command.ts';
-import { formatBytes, formatSeconds, plural } from './format.ts';
 import { operationOf } from './operation.ts';
 import { oneOf } from './parse.ts';
 

@@ -1,7 +1,7 @@
 import { openFileDevice } from '@diskfleet/disk';
 import { type DiskLayout, readLayout } from '@diskfleet/engine';
+import { formatBytes, formatTable } from '../words.ts';
 import type { Command } from './command.ts';
-import { formatBytes, formatTable } from './format.ts';
 import { noMore, required } from './parse.ts';
 
 export const inspectCommand: Command = {

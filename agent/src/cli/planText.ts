@@ -1,6 +1,6 @@
 import type { RestorePlan } from '@diskfleet/engine';
 import { cleanText } from '@diskfleet/protocol';
-import { formatBytes, formatTable } from './format.ts';
+import { formatBytes, formatTable } from '../words.ts';
 
 /** A plan in words: target, what goes where, what is lost, and the hash that confirms it. */
 export function planText(plan: RestorePlan, forbidden: { readonly text: string } | null): string {

@@ -1,6 +1,6 @@
 import type { PointHeader } from '@diskfleet/vault';
+import { formatBytes, formatTable } from '../words.ts';
 import type { Command } from './command.ts';
-import { formatBytes, formatTable } from './format.ts';
 import { noMore } from './parse.ts';
 import { openVaultFor, vaultOptions, withVault } from './vaultAccess.ts';
 

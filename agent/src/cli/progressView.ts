@@ -4,8 +4,8 @@
  */
 import type { Progress } from '@diskfleet/engine';
 import { type Estimate, makeRateMeter } from '../agent/eta.ts';
+import { formatBytes, formatSeconds } from '../words.ts';
 import type { Cli } from './command.ts';
-import { formatBytes, formatSeconds } from './format.ts';
 
 const REDRAW_MS = 200;
 const LINE_EVERY_MS = 10_000;

@@ -1,17 +1,19 @@
-import { planRestore, type RestorePlan, restore } from '@diskfleet/engine';
+import { realpath } from 'node:fs/promises';
+import { sep } from 'node:path';
+import { planRestore, type RestoreGuards, type RestorePlan, restore } from '@diskfleet/engine';
 import type { Vault } from '@diskfleet/vault';
 import { AgentError } from '../errors.ts';
 import { findTarget } from '../inventory/findDisk.ts';
 import { platformGuards } from '../inventory/guards.ts';
+import { formatBytes, formatSeconds } from '../words.ts';
 import type { Args, Cli, Command, CommandResult } from './command.ts';
-import { formatBytes, formatSeconds } from './format.ts';
 import { getFiles } from './getFiles.ts';
 import { operationOf } from './operation.ts';
 import { noMore, required } from './parse.ts';
 import { planText } from './planText.ts';
 import { ask } from './prompt.ts';
 import { selectPoint } from './selectPoint.ts';
-import { openVaultFor, vaultOptions, withVault } from './vaultAccess.ts';
+import { namedVault, openVaultFor, vaultOptions, withVault } from './vaultAccess.ts';
 
 /** The plan was shown and nobody confirmed it; with `--json` it is printed beside the error. */
 export class RefusedPlan extends AgentError {
@@ -75,7 +77,7 @@ interface Wanted {
 
 async function restoreDisk(cli: Cli, args: Args, { vault, pointId, diskIndex, to }: Wanted): Promise<CommandResult> {
   const target = await findTarget(cli.platform(), to);
-  const guards = platformGuards(cli.platform());
+  const guards = await guardsOf(cli, args);
   const plan = await planRestore(vault, { pointId, diskIndex, target });
   const forbidden = await guards.whyForbidden(target.path);
   if (args.flag('plan-only')) return { json: { ...plan, forbidden }, text: planText(plan, forbidden) };
@@ -91,6 +93,21 @@ async function restoreDisk(cli: Cli, args: Args, { vault, pointId, diskIndex, to
   const { writtenBytes, skippedBytes, comparedBytes, seconds, warnings } = result;
   const text = `Restored to ${target.path}: wrote ${formatBytes(writtenBytes)}, ${formatBytes(skippedBytes)} matched already, read back and compared ${formatBytes(comparedBytes)}, in ${formatSeconds(seconds)}.`;
   return { json: { writtenBytes, skippedBytes, comparedBytes, seconds, warnings }, text, warnings };
+}
+
+/** What the platform forbids, and the vault itself: overwriting one of its packs would destroy what is being restored. */
+async function guardsOf(cli: Cli, args: Args): Promise<RestoreGuards> {
+  const platform = platformGuards(cli.platform());
+  const place = namedVault(cli, args);
+  const folder = place.kind === 'directory' ? await realpath(place.path) : null;
+  return {
+    async whyForbidden(path) {
+      if (folder !== null && path.startsWith(folder.endsWith(sep) ? folder : folder + sep)) {
+        return { code: 'TARGET_IS_SOURCE', text: `${path} lies inside the vault that is restored from` };
+      }
+      return platform.whyForbidden(path);
+    },
+  };
 }
 
 async function confirmAtTerminal(cli: Cli, plan: RestorePlan): Promise<string> {

@@ -1,6 +1,8 @@
-import { createVault, type VaultInfo } from '@diskfleet/vault';
+import { readdir } from 'node:fs/promises';
+import { createVault, type StoreConfig, type VaultInfo } from '@diskfleet/vault';
+import { AgentError, codeOf } from '../errors.ts';
+import { formatBytes } from '../words.ts';
 import type { Cli, Command } from './command.ts';
-import { formatBytes } from './format.ts';
 import { noMore, required } from './parse.ts';
 import { keyOptions, newPassphrase } from './secrets.ts';
 import { openVaultFor, vaultOptions, vaultPlace, withVault } from './vaultAccess.ts';
@@ -21,6 +23,7 @@ Without the passphrase nobody can restore from it: keep it safe.`,
     const folder = required(args.positionals[0] ?? args.text('vault'), 'The folder');
     noMore(args.positionals, 1);
     const place = vaultPlace(folder);
+    await refuseForeign(place);
     const unlock = args.flag('unencrypted')
       ? { kind: 'none' as const }
       : { kind: 'passphrase' as const, passphrase: await newPassphrase(cli, args) };
@@ -51,6 +54,32 @@ export const vaultInfoCommand: Command = {
     return { json: info, text: textOf(info) };
   },
 };
+
+/** What a vault is made of; the vault itself judges whether it may be there. */
+const ofVaults: ReadonlySet<string> = new Set([
+  'config',
+  'keys',
+  'packs',
+  'index',
+  'points',
+  'sessions',
+  'gc',
+  'tmp',
+  'lost+found',
+]);
+
+/** A vault among other files would be taken for them, and they for it. @throws AgentError `INVALID_INPUT` */
+async function refuseForeign(place: StoreConfig): Promise<void> {
+  if (place.kind !== 'directory') return;
+  const names = await readdir(place.path).catch((error: unknown) => {
+    if (codeOf(error) === 'ENOENT') return [];
+    if (codeOf(error) === 'ENOTDIR') throw new AgentError('INVALID_INPUT', `${place.path} is not a folder`);
+    throw error;
+  });
+  const foreign = names.find((name) => !ofVaults.has(name));
+  if (foreign === undefined) return;
+  throw new AgentError('INVALID_INPUT', `${place.path} is not empty (it holds ${foreign}): choose an empty folder or a new one`);
+}
 
 async function note(cli: Cli, text: string): Promise<void> {
   await cli.stderr.write(`Note: ${text}\n`);

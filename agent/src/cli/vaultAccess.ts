@@ -19,12 +19,17 @@ export function vaultPlace(text: string): StoreConfig {
   return { kind: 'directory', path: resolve(text) };
 }
 
+/** @throws AgentError `USAGE` */
+export function namedVault(cli: Cli, args: Args): StoreConfig {
+  return vaultPlace(required(args.text('vault') ?? cli.env.DISKFLEET_VAULT, 'The vault (--vault FOLDER)'));
+}
+
 /**
  * `list`: no key is asked for, since headers of points are readable without. `full`: an encrypted vault is opened with its
  * keys, asking for the passphrase when none was given.
  */
 export async function openVaultFor(cli: Cli, args: Args, need: 'list' | 'full'): Promise<Vault> {
-  const place = vaultPlace(required(args.text('vault') ?? cli.env.DISKFLEET_VAULT, 'The vault (--vault FOLDER)'));
+  const place = namedVault(cli, args);
   const given = await givenUnlock(cli, args);
   if (given !== null) return openVault(place, given);
   const vault = await openVault(place, { kind: 'none' });

@@ -1,6 +1,6 @@
 import { VaultError, type VerifyReport } from '@diskfleet/vault';
+import { formatBytes } from '../words.ts';
 import type { Args, Cli, Command, CommandResult } from './command.ts';
-import { formatBytes } from './format.ts';
 import { operationOf } from './operation.ts';
 import { noMore } from './parse.ts';
 import { selectPoint } from './selectPoint.ts';

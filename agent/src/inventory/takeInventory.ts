@@ -40,12 +40,12 @@ export async function describeDisk(disk: PlatformDisk): Promise<InventoryDisk> {
   if (typeof layout === 'string') {
     return { ...base, table: null, tableId: null, partitions: [], filesystem: null, fingerprint: '', warnings: [layout] };
   }
-  const { table, tableId, filesystem, fingerprint } = layout;
+  const { sectorBytes, table, tableId, filesystem, fingerprint } = layout;
   const partitions = layout.partitions.slice(0, 256).map((partition) => ({
     ...partition,
     mountPoint: mountedAt(use.mounts, partition),
   }));
-  return { ...base, table, tableId, partitions, filesystem, fingerprint, warnings: layout.warnings.slice(0, 50) };
+  return { ...base, sectorBytes, table, tableId, partitions, filesystem, fingerprint, warnings: layout.warnings.slice(0, 50) };
 }
 
 function mountedAt(mounts: readonly DiskMount[], partition: { startBytes: number; sizeBytes: number }): string | null {

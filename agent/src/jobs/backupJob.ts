@@ -2,7 +2,8 @@ import { backup, type DiskToBackUp } from '@diskfleet/engine';
 import type { JobResult, JobSpecOf } from '@diskfleet/protocol';
 import { AgentError } from '../errors.ts';
 import { listDisks } from '../inventory/takeInventory.ts';
-import { type JobContext, withJobVault } from './jobContext.ts';
+import { formatBytes, formatSeconds } from '../words.ts';
+import { type JobContext, say, withJobVault } from './jobContext.ts';
 
 /** Disks are found by key, so a disk that got another name since the job was made is still the right one. */
 export async function backupJob(context: JobContext, spec: JobSpecOf<'backup'>): Promise<JobResult> {
@@ -16,6 +17,7 @@ export async function backupJob(context: JobContext, spec: JobSpecOf<'backup'>):
       context.op.onLog?.({ level: 'warning', text });
     }
     const { path, name, model, serial } = disk;
+    say(context, `Backing up ${name} (${path}, serial ${serial || 'unknown'}, ${formatBytes(disk.sizeBytes)}), ${spec.method}.`);
     disks.push({ path, name, model, serial });
   }
   const request = {
@@ -31,6 +33,11 @@ export async function backupJob(context: JobContext, spec: JobSpecOf<'backup'>):
   const result = await withJobVault(context, spec.vault, (vault) => backup(vault, request, context.op));
   const { point, method, sourceBytes, usedBytes, readBytes, newBytes, storedBytes, seconds } = result;
   const warnings = result.warnings.slice(0, 200);
+  const [used, fresh, stored] = [usedBytes, newBytes, storedBytes].map(formatBytes);
+  say(
+    context,
+    `Restore point ${point.id} is durable (${method}): used ${used}, new ${fresh}, stored ${stored}, in ${formatSeconds(seconds)}.`,
+  );
   return {
     kind: 'backup',
     pointId: point.id,

@@ -30,3 +30,8 @@ export async function withJobVault<T>(context: JobContext, grant: VaultGrant, wo
     await vault.close();
   }
 }
+
+/** One line of the run log, for the admin who reads the job later. */
+export function say(context: JobContext, text: string): void {
+  context.op.onLog?.({ level: 'info', text });
+}

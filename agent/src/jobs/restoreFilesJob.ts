@@ -1,7 +1,8 @@
 import { explore } from '@diskfleet/engine';
 import type { JobResult, JobSpecOf } from '@diskfleet/protocol';
 import { restoreFiles } from '../files/restoreFiles.ts';
-import { type JobContext, withJobVault } from './jobContext.ts';
+import { formatBytes, formatSeconds } from '../words.ts';
+import { type JobContext, say, withJobVault } from './jobContext.ts';
 
 /** Sparse files may be larger than their disk, but not without bound. */
 const SPARSE_FACTOR = 16;
@@ -15,6 +16,11 @@ export async function restoreFilesJob(context: JobContext, spec: JobSpecOf<'rest
       const maxTotalBytes = disk.sizeBytes * SPARSE_FACTOR + (1 << 30);
       const request = { explorer, paths, destination, name: null, overwrite, symlinks: 'inside' as const, maxTotalBytes };
       const { files, writtenBytes, skipped, seconds, warnings } = await restoreFiles(request, context.op);
+      for (const text of warnings) context.op.onLog?.({ level: 'warning', text });
+      say(
+        context,
+        `Put ${files} files (${formatBytes(writtenBytes)}) into ${destination}, left out ${skipped}, in ${formatSeconds(seconds)}.`,
+      );
       return { kind: 'restoreFiles', files, writtenBytes, skipped, seconds, warnings: warnings.slice(0, 200) };
     } finally {
       await disk.close();

@@ -7,8 +7,9 @@ import { identityOfFile } from '../inventory/diskFiles.ts';
 import type { TargetPlace } from '../inventory/findDisk.ts';
 import { platformGuards } from '../inventory/guards.ts';
 import { listDisks } from '../inventory/takeInventory.ts';
+import { formatBytes, formatSeconds } from '../words.ts';
 import { checkWriteGrant } from './checkWriteGrant.ts';
-import { type JobContext, withJobVault } from './jobContext.ts';
+import { type JobContext, say, withJobVault } from './jobContext.ts';
 
 export async function restoreJob(context: JobContext, spec: JobSpecOf<'restore'>): Promise<JobResult> {
   if (!context.settings.allowRemoteDiskWrites) throw new AgentError('REMOTE_WRITES_OFF', '');
@@ -22,10 +23,12 @@ export async function restoreJob(context: JobContext, spec: JobSpecOf<'restore'>
   const result = await withJobVault(context, spec.vault, async (vault) => {
     const plan = await planRestore(vault, { pointId: spec.pointId, diskIndex: spec.diskIndex, target });
     checkPlan(plan, spec, grant.targetFingerprint);
-    context.op.onLog?.({ level: 'info', text: `Restoring to ${target.path}, confirmed by ${grant.approvedBy}.` });
+    say(context, `Restoring ${spec.pointId} to ${target.name} (${target.path}), confirmed by ${grant.approvedBy}.`);
     return restore(vault, { plan, confirmedHash: spec.planHash, guards }, context.op);
   });
   const { writtenBytes, skippedBytes, comparedBytes, seconds, warnings } = result;
+  const [written, skipped, compared] = [writtenBytes, skippedBytes, comparedBytes].map(formatBytes);
+  say(context, `Wrote ${written}, ${skipped} matched already, read back and compared ${compared}, in ${formatSeconds(seconds)}.`);
   return { kind: 'restore', writtenBytes, skippedBytes, comparedBytes, seconds, warnings: warnings.slice(0, 200) };
 }
 

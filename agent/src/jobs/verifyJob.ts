@@ -1,5 +1,6 @@
 import type { JobResult, JobSpecOf } from '@diskfleet/protocol';
-import { type JobContext, withJobVault } from './jobContext.ts';
+import { formatBytes } from '../words.ts';
+import { type JobContext, say, withJobVault } from './jobContext.ts';
 
 /** Lists are cut so that the outcome fits into one message; the counts a person acts on are in the first lines anyway. */
 const MAX_DAMAGED = 200;
@@ -18,6 +19,8 @@ export async function verifyJob(context: JobContext, spec: JobSpecOf<'verify'>):
   for (const { object, problem } of report.damaged.slice(0, MAX_DAMAGED)) {
     context.op.onLog?.({ level: 'error', text: `${object}: ${problem}` });
   }
+  const checked = `${report.checkedObjects} objects, ${formatBytes(report.checkedBytes)}`;
+  say(context, `Checked ${checked}: ${report.damaged.length === 0 ? 'no damage' : `${report.damaged.length} damaged`}.`);
   const damaged = report.damaged.slice(0, MAX_DAMAGED).map(({ object, problem, points, paths }) => ({
     object,
     problem,
