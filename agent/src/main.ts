@@ -41,7 +41,8 @@ function outputOf(stream: NodeJS.WriteStream): Output {
   });
   return {
     isTTY: stream.isTTY === true,
-    columns: stream.columns ?? 80,
+    // A terminal that does not know its size says 0.
+    columns: stream.columns || 80,
     write: (data) => new Promise((resolve) => stream.write(data, () => resolve())),
   };
 }

@@ -11,7 +11,7 @@ export function operationOf(cli: Cli): { op: Operation; end: () => Promise<void>
     onProgress: view.onProgress,
     // Warnings come again with the result; the rest is told only where somebody watches.
     onLog: (line) => {
-      if (line.level === 'info' && !cli.json) void cli.stderr.write(`${line.text}\n`);
+      if (line.level === 'info') view.note(line.text);
     },
   };
   return { op, end: view.end };

@@ -3,6 +3,7 @@
  * With `--json` it is shown on a terminal only, so that logs of scripts stay clean.
  */
 import type { Progress } from '@diskfleet/engine';
+import { cleanText } from '@diskfleet/protocol';
 import { type Estimate, makeRateMeter } from '../agent/eta.ts';
 import { formatBytes, formatSeconds } from '../words.ts';
 import type { Cli } from './command.ts';
@@ -12,13 +13,15 @@ const LINE_EVERY_MS = 10_000;
 
 export interface ProgressView {
   onProgress(progress: Progress): void;
+  /** A line of its own, above the progress line. */
+  note(text: string): void;
   /** Ends the line; call once, also after a failure. */
   end(): Promise<void>;
 }
 
 export function progressView(cli: Cli): ProgressView {
   const terminal = cli.stderr.isTTY;
-  if (cli.json && !terminal) return { onProgress: () => {}, end: async () => {} };
+  if (cli.json && !terminal) return { onProgress: () => {}, note: () => {}, end: async () => {} };
   const meter = makeRateMeter();
   let shownAt = Number.NEGATIVE_INFINITY;
   let shownPhase = '';
@@ -34,6 +37,10 @@ export function progressView(cli: Cli): ProgressView {
       const line = progressLine(progress, estimate, terminal ? cli.stderr.columns : null);
       void cli.stderr.write(terminal ? `\r\u001b[K${line}` : `${line}\n`);
       drawn = terminal;
+    },
+    note(text) {
+      void cli.stderr.write(`${drawn ? '\r\u001b[K' : ''}${cleanText(text)}\n`);
+      drawn = false;
     },
     async end() {
       if (drawn) await cli.stderr.write('\r\u001b[K');

@@ -10,22 +10,21 @@ export async function askHidden(cli: Cli, question: string): Promise<string> {
     throw new AgentError('VAULT_KEY_NEEDED', 'no terminal to ask at: set DISKFLEET_PASSPHRASE or give --passphrase-file');
   }
   await cli.stderr.write(question);
-  const answer = await readLine(cli, new Writable({ write: (_chunk, _encoding, done) => done() }));
-  await cli.stderr.write('\n');
-  return answer;
+  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
+  // The newline typed is not shown either, so the next line would begin behind the question.
+  return readLine(cli, nowhere, '').finally(() => cli.stderr.write('\n'));
 }
 
-export async function ask(cli: Cli, question: string): Promise<string> {
-  await cli.stderr.write(question);
-  return readLine(cli, process.stderr);
+export function ask(cli: Cli, question: string): Promise<string> {
+  return readLine(cli, process.stderr, question);
 }
 
-async function readLine(cli: Cli, output: NodeJS.WritableStream): Promise<string> {
+async function readLine(cli: Cli, output: NodeJS.WritableStream, question: string): Promise<string> {
   const lines = createInterface({ input: cli.stdin, output, terminal: true });
   // In raw mode Ctrl-C arrives here and not as a signal.
   lines.on('SIGINT', () => process.kill(process.pid, 'SIGINT'));
   try {
-    return await lines.question('', { signal: cli.signal });
+    return await lines.question(question, { signal: cli.signal });
   } finally {
     lines.close();
   }

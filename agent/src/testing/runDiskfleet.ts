@@ -9,6 +9,9 @@ const agentFolder = fileURLToPath(new URL('../..', import.meta.url));
 /** Inside node_modules: never committed, and native packages are found from there. */
 const bundleFolder = join(agentFolder, 'node_modules', '.test-bundle', String(process.pid));
 
+/** What `node` runs. */
+export const bundlePath = () => join(bundleFolder, 'diskfleet.js');
+
 /** Bundles the command anew; `removeBundle` when done. */
 export async function bundleDiskfleet(): Promise<void> {
   await promisify(execFile)(process.execPath, [join(agentFolder, 'build.mjs'), bundleFolder]);
@@ -35,7 +38,7 @@ export interface RunOptions {
 
 export function runDiskfleet(args: readonly string[], options: RunOptions = {}): Promise<Ran> {
   const { DISKFLEET_PASSPHRASE: _passphrase, ...outside } = process.env;
-  const child = spawn(process.execPath, [join(bundleFolder, 'diskfleet.js'), ...args], {
+  const child = spawn(process.execPath, [bundlePath(), ...args], {
     cwd: options.cwd,
     env: { ...outside, ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
