@@ -4,11 +4,21 @@ import { EngineError } from '../errors.ts';
 
 /** Folders remembered per filesystem, so that walking a deep tree does not read every folder above again and again. */
 const MAX_REMEMBERED = 2000;
+/** Whoever opens one file of a folder mostly opens its neighbours next: the names of the last few folders are kept. */
+const MAX_LISTS = 4;
+const MAX_NAMES = 50_000;
+
+interface Names {
+  readonly exact: ReadonlyMap<string, DirectoryEntry>;
+  /** By upper-case name, the first of its kind; empty where case counts. */
+  readonly folded: ReadonlyMap<string, DirectoryEntry>;
+}
 
 export class PathFinder {
   readonly #filesystem: Filesystem;
   readonly #ignoreCase: boolean;
   readonly #folders = new Map<string, DirectoryEntry>();
+  readonly #lists = new Map<string, Names>();
 
   constructor(filesystem: Filesystem) {
     this.#filesystem = filesystem;
@@ -34,14 +44,25 @@ export class PathFinder {
   }
 
   async #child(folder: DirectoryEntry, name: string, path: string): Promise<DirectoryEntry> {
-    const folded = name.toUpperCase();
-    let similar: DirectoryEntry | null = null;
+    const names = this.#lists.get(folder.ref) ?? (await this.#read(folder));
+    const found = names.exact.get(name) ?? names.folded.get(name.toUpperCase());
+    if (found === undefined) throw new EngineError('PATH_NOT_FOUND', `there is no ${path} on this disk`);
+    return found;
+  }
+
+  async #read(folder: DirectoryEntry): Promise<Names> {
+    const names = { exact: new Map<string, DirectoryEntry>(), folded: new Map<string, DirectoryEntry>() };
     for await (const entry of this.#filesystem.readDirectory(folder)) {
-      if (entry.name === name) return entry;
-      if (this.#ignoreCase && entry.name.toUpperCase() === folded) similar ??= entry;
+      if (!names.exact.has(entry.name)) names.exact.set(entry.name, entry);
+      const folded = entry.name.toUpperCase();
+      if (this.#ignoreCase && !names.folded.has(folded)) names.folded.set(folded, entry);
     }
-    if (similar === null) throw new EngineError('PATH_NOT_FOUND', `there is no ${path} on this disk`);
-    return similar;
+    if (names.exact.size <= MAX_NAMES) this.#lists.set(folder.ref, names);
+    for (const oldest of this.#lists.keys()) {
+      if (this.#lists.size <= MAX_LISTS) break;
+      this.#lists.delete(oldest);
+    }
+    return names;
   }
 
   #remember(key: string, entry: DirectoryEntry): void {
