@@ -93,7 +93,9 @@ async function post(url: string, body: unknown, signal: AbortSignal): Promise<un
   const json: unknown = await response.json().catch(() => null);
   if (response.ok) return json;
   const refusal = refusalShape.safeParse(json);
-  if (!refusal.success) throw new AgentError('SERVER_UNREACHABLE', `${url} answered with status ${response.status}`);
+  // A server that is starting or overloaded says so with these; everything else needs a person.
+  const retry = response.status >= 500 || response.status === 429 ? 'later' : 'never';
+  if (!refusal.success) throw new AgentError('SERVER_UNREACHABLE', `${url} answered with status ${response.status}`, { retry });
   const { code, message } = refusal.data.error;
-  throw new AgentError(isFailureCode(code) ? code : 'INTERNAL', message);
+  throw new AgentError(isFailureCode(code) ? code : 'INTERNAL', message, { retry });
 }

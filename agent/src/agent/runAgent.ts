@@ -41,6 +41,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
   const release = await holdFolder(await realpath(options.folder));
   try {
     const identity = (await readIdentity(options.folder)) ?? (await enrolFromEnvironment(options, { timers, log }));
+    if (identity === null) return;
     const onDamage = (lines: number) => log.error({ lines }, 'the journal had damaged lines; what they said is lost');
     const journal = openJournal(options.folder, { now: timers.now, onDamage });
     try {
@@ -59,19 +60,20 @@ interface Clock {
   readonly log: Logger;
 }
 
-/** A PC set up by a script or by `npm start` is given its token in the environment, maybe before the server is up. */
-async function enrolFromEnvironment(options: AgentOptions, { timers, log }: Clock): Promise<Identity> {
+/** A PC set up by a script or by `npm start` is given its token in the environment, maybe before the server is up. Null: stopped meanwhile. */
+async function enrolFromEnvironment(options: AgentOptions, { timers, log }: Clock): Promise<Identity | null> {
   const { DISKFLEET_ENROL_URL: serverUrl, DISKFLEET_ENROL_TOKEN: token } = options.env;
   if (!serverUrl || !token) throw new AgentError('NOT_ENROLLED', `there is no identity in ${options.folder}`);
   const { folder, platform, signal, env } = options;
-  for (;;) {
+  for (let tries = 0; ; tries += 1) {
     try {
       await enrol({ serverUrl, token, folder, platform, signal, env, allowRemoteDiskWrites: null, now: timers.now });
       break;
     } catch (error) {
       const { code, retry, detail } = toFailure(error);
-      if (retry !== 'later' || signal.aborted) throw error;
-      log.info({ code, detail }, 'the server does not answer yet; trying again');
+      if (signal.aborted) return null;
+      if (retry !== 'later') throw error;
+      if (tries === 0) log.info({ code, detail }, 'the server does not answer yet; trying until it does');
       await new Promise<void>((resolve) => timers.after(1_000, resolve));
     }
   }
