@@ -1,13 +1,10 @@
 /** The server process. Logs JSON lines to stderr; SIGTERM and SIGINT end it within five seconds. */
 import { PRODUCT_VERSION } from '@diskfleet/protocol';
-import { destination, pino } from 'pino';
+import { createProcessLog } from './processLog.ts';
 import { readSettings } from './settings.ts';
 import { startServer } from './startServer.ts';
 
-const log = pino(
-  { base: { process: 'server' }, redact: ['token', 'password', '*.token', '*.password'] },
-  destination({ fd: 2, sync: true }),
-);
+const log = createProcessLog();
 
 try {
   const { settings, secrets } = readSettings(process.env);

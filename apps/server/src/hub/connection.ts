@@ -148,6 +148,7 @@ function openSession(ctx: Ctx, socket: WebSocket, machineId: string): void {
   const session: AgentSession = {
     machineId,
     socket,
+    greeted: false,
     ready: false,
     running: new Map(),
     enqueue(work) {
@@ -161,7 +162,7 @@ function openSession(ctx: Ctx, socket: WebSocket, machineId: string): void {
   };
   ctx.hub.sessions.set(machineId, session);
   const stopHeart = startHeart(socket);
-  const late = setTimeout(() => !session.ready && socket.terminate(), HELLO_WITHIN_MS);
+  const late = setTimeout(() => !session.greeted && socket.terminate(), HELLO_WITHIN_MS);
   const mayGo = messageBudget();
   socket.on('message', (data) => {
     if (!mayGo()) return void socket.close(1008, 'too many messages');

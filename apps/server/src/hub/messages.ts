@@ -16,7 +16,10 @@ type SpokenOf<T extends Spoken['type']> = Extract<Spoken, { type: T }>;
 const BUSY_WAIT_MS = 15_000;
 
 export function handleMessage(ctx: Ctx, session: AgentSession, message: Spoken): void {
-  if (message.type === 'hello') return void session.enqueue(() => greet(ctx, session, message));
+  if (message.type === 'hello') {
+    session.greeted = true;
+    return void session.enqueue(() => greet(ctx, session, message));
+  }
   switch (message.type) {
     case 'inventory':
       return void session.enqueue(() => takeInventory(ctx, session, message));

@@ -7,7 +7,9 @@ import { ServerError } from '../errors.ts';
 export interface AgentSession {
   readonly machineId: string;
   readonly socket: WebSocket;
-  /** After its first hello: only then may it be offered jobs. */
+  /** It said hello. */
+  greeted: boolean;
+  /** Its hello was worked through: only then may it be offered jobs. */
   ready: boolean;
   /** Newest attempt of each job it runs, and until when the vault token it holds is good. */
   readonly running: Map<string, { readonly attempt: number; tokenUntilMs: number; readonly toldAtMs: number }>;

@@ -6,13 +6,20 @@ import type { Ctx } from '../context.ts';
 import { type AgentSession, sendTo } from '../hub/state.ts';
 import { vaultToken } from '../vaults/grants.ts';
 import { changeJob } from './move.ts';
-import { settle } from './settle.ts';
+import { settle, settleLater } from './settle.ts';
+
+const HELLO_SETTLES_MS = 15_000;
 
 type Hello = Extract<AgentMessage, { type: 'hello' }>;
 
 export async function reconcile(ctx: Ctx, session: AgentSession, hello: Hello): Promise<void> {
   const { machineId } = session;
-  for (const outcome of hello.done) await settle(ctx, session, outcome);
+  const deadline = performance.now() + HELLO_SETTLES_MS;
+  for (const outcome of hello.done) {
+    // With its vault away, what came in must not keep the machine from new work.
+    if (performance.now() > deadline) settleLater(ctx, session, outcome);
+    else await settle(ctx, session, outcome);
+  }
   session.running.clear();
   for (const { jobId, attempt } of hello.running) await goOn(ctx, session, { jobId, attempt });
   const heard = new Set([...hello.running, ...hello.done].map(({ jobId, attempt }) => `${jobId}/${attempt}`));

@@ -13,9 +13,11 @@ import { type AgentSession, sendTo } from '../hub/state.ts';
 import { type PointRow, readPointRow } from '../points/readPointRow.ts';
 import { refreshUsage } from '../vaults/usage.ts';
 import { announceJob, type JobRow, moveJob } from './move.ts';
+import { dispatch } from './offer.ts';
 import { isOpen, type JobEvent } from './transition.ts';
 
 const ASK_AGAIN_MS = 15_000;
+const CONFIRM_WITHIN_MS = 20_000;
 
 export async function settle(ctx: Ctx, session: AgentSession, outcome: JobOutcome): Promise<void> {
   const { machineId, socket } = session;
@@ -25,17 +27,28 @@ export async function settle(ctx: Ctx, session: AgentSession, outcome: JobOutcom
     .from(jobs)
     .where(and(eq(jobs.id, jobId), eq(jobs.machineId, machineId)));
   if (job && isOpen(job.state) && job.attempt === attempt) {
-    const truth = await confirm(ctx, job, outcome.outcome);
-    if (truth === 'ask again') {
-      setTimeout(() => {
-        if (socket.readyState === socket.OPEN) void session.enqueue(() => settle(ctx, session, outcome));
-      }, ASK_AGAIN_MS).unref();
-      return;
-    }
+    const truth = await Promise.race([confirm(ctx, job, outcome.outcome), tooLate()]);
+    if (truth === 'ask again') return settleLater(ctx, session, outcome);
     await record(ctx, job, truth);
   }
   session.running.delete(jobId);
   sendTo(socket, { type: 'ack', jobId, attempt });
+}
+
+/** Once more, if the agent is still there then; else its next hello brings the outcome again. */
+export function settleLater(ctx: Ctx, session: AgentSession, outcome: JobOutcome): void {
+  const again = () => {
+    if (session.socket.readyState !== session.socket.OPEN) return;
+    void session.enqueue(async () => {
+      await settle(ctx, session, outcome);
+      await dispatch(ctx, session.machineId);
+    });
+  };
+  setTimeout(again, ASK_AGAIN_MS).unref();
+}
+
+function tooLate(): Promise<'ask again'> {
+  return new Promise((resolve) => setTimeout(() => resolve('ask again'), CONFIRM_WITHIN_MS).unref());
 }
 
 interface Truth {
@@ -65,7 +78,8 @@ async function confirm(ctx: Ctx, job: JobRow, said: JobOutcome['outcome']): Prom
     };
   } catch (error) {
     const { code, detail, retry } = describeError(error);
-    if (retry === 'later') {
+    // What we did not foresee would be asked for ever; what is known to pass by itself is worth the wait.
+    if (retry === 'later' && code !== 'INTERNAL') {
       ctx.log.warn({ jobId: job.id, code, detail }, 'outcome cannot be confirmed yet');
       return 'ask again';
     }

@@ -30,6 +30,8 @@ export interface TestFleet {
   /** Stops the server and starts another one on the same database and port. */
   restart(): Promise<void>;
   stop(): Promise<void>;
+  stopVault(): Promise<void>;
+  startVault(): Promise<void>;
   /** A client that calls as the console does for this session, or for nobody. */
   client(session?: { sid: string; user: UserView }): Client;
   /** Makes the owner and signs in. */
@@ -47,13 +49,15 @@ export async function startTestFleet(databases: TestDatabases): Promise<TestFlee
   const log = pino({ level: process.env.TEST_LOG ?? 'silent' }, pino.destination({ fd: 2, sync: true }));
   let skipped = 0;
   const now = () => new Date(Date.now() + skipped);
-  const vaultServer = await createVaultService({
-    dataFolder: path.join(folder, 'vault-data'),
-    serverPublicKey: pair.publicKey,
-    log,
-    now,
-  });
-  const vaultUrl = await listenAnywhere(vaultServer);
+  const makeVaultService = () =>
+    createVaultService({
+      dataFolder: path.join(folder, 'vault-data'),
+      serverPublicKey: pair.publicKey,
+      log,
+      now,
+    });
+  let vaultServer = await makeVaultService();
+  const vaultUrl = await listenOn(vaultServer, 0);
   const database = await databases.fresh();
   const settings: Settings = {
     host: '127.0.0.1',
@@ -85,9 +89,17 @@ export async function startTestFleet(databases: TestDatabases): Promise<TestFlee
     },
     async stop() {
       await fleet.server.close();
-      vaultServer.closeAllConnections();
-      await new Promise((resolve) => vaultServer.close(resolve));
+      await fleet.stopVault();
       rmSync(folder, { recursive: true, force: true });
+    },
+    async stopVault() {
+      const closed = new Promise((resolve) => vaultServer.close(resolve));
+      vaultServer.closeAllConnections();
+      await closed;
+    },
+    async startVault() {
+      vaultServer = await makeVaultService();
+      await listenOn(vaultServer, Number(new URL(vaultUrl).port));
     },
     bridgeToken,
     client: (session) => makeClient(fleet, session),
@@ -127,8 +139,8 @@ function signBridge(
   return jwt.sign(secrets.bridgeKey);
 }
 
-async function listenAnywhere(server: Server): Promise<string> {
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+async function listenOn(server: Server, port: number): Promise<string> {
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
   const address = server.address();
   if (typeof address !== 'object' || !address) throw new Error('no port');
   return `http://127.0.0.1:${address.port}`;

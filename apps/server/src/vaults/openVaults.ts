@@ -8,6 +8,8 @@ import { ServerError } from '../errors.ts';
 import { serverToken, vaultKeys } from './grants.ts';
 
 const MOST_DISKS = 12;
+/** A person waits for the answer, or an agent's queue does: better to say soon that the vault is away. */
+export const VAULT_PATIENCE_MS = 3_000;
 const REOPEN_BEFORE_MS = 600_000;
 
 export interface OpenVaults {
@@ -47,7 +49,10 @@ async function openFresh(ctx: Ctx, vaultId: string, token: string): Promise<Vaul
   const [row] = await ctx.db.select().from(vaults).where(eq(vaults.id, vaultId));
   if (!row) throw new ServerError('NOT_FOUND', 'vault');
   const baseUrl = `${ctx.settings.vaultUrl}/v1/vaults/${vaultId}`;
-  return openVault({ kind: 'service', baseUrl, token }, { kind: 'keys', keys: vaultKeys(ctx, row) });
+  return openVault(
+    { kind: 'service', baseUrl, token, patienceMs: VAULT_PATIENCE_MS },
+    { kind: 'keys', keys: vaultKeys(ctx, row) },
+  );
 }
 
 /** Reads the index again first when the point is newer than what we know. */

@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connect, enrolAgent, type FakeAgent, type FakeSession, makeInventory, succeeded } from '../testing/fakeAgent.ts';
 import { type Client, codeOf, OWNER, startTestDatabases, startTestFleet, type TestFleet, until } from '../testing/fleet.ts';
 import { describeFile, makeFatDisk, runBackup } from '../testing/realBackup.ts';
+import { refreshAllUsage } from './usage.ts';
 
 const hasTools = ['mkfs.fat', 'mcopy'].every((tool) => {
   try {
@@ -141,6 +142,36 @@ describe.skipIf(!hasTools)('a vault with a real backup in it (needs mkfs.fat and
     expect((await client.machines.get.query({ id: agent.machineId })).protection, 'silence turns it').toBe('overdue');
     expect((await client.overview.get.query()).counts).toMatchObject({ overdue: 1, protected: 0, total: 1 });
     fleet.skipMs(-25 * 3_600_000);
+  });
+
+  test('while the vault is away an outcome is neither recorded nor acknowledged, and nothing is lost', async () => {
+    const job = await client.jobs.backupNow.mutate({
+      machineId: agent.machineId,
+      diskKeys: [disk.key],
+      vaultId,
+      method: 'incremental',
+    });
+    const offer = await session.next('offer');
+    const result = await runBackup(offer.job, { id: agent.machineId, name: 'desk' }, disk);
+    const outcome = succeeded({ jobId: job.id, attempt: 1 }, result);
+    await fleet.stopVault();
+    session.say({ type: 'done', outcome });
+    await expect(session.next('ack', 5_000)).rejects.toThrow(/no ack/);
+    expect((await client.jobs.get.query({ id: job.id })).state).toBe('offered');
+    await refreshAllUsage(fleet.server.ctx);
+    expect((await client.machines.get.query({ id: agent.machineId })).protection).toBe('at-risk');
+    expect(await codeOf(client.explorer.list.query({ pointId, diskIndex: 1, path: '/' }))).toBe('VAULT_UNREACHABLE');
+    await fleet.startVault();
+    await refreshAllUsage(fleet.server.ctx);
+    // The agent says it again, as it does until it is acknowledged.
+    session.say({ type: 'done', outcome });
+    await session.next('ack', 20_000);
+    expect(await client.jobs.get.query({ id: job.id })).toMatchObject({ state: 'succeeded', result: { method: 'incremental' } });
+    expect((await client.points.list.query({ machineId: agent.machineId })).map(({ method }) => method)).toEqual([
+      'incremental',
+      'full',
+    ]);
+    pointId = (await client.jobs.get.query({ id: job.id })).pointId ?? '';
   });
 
   test('its files are listed and downloaded, whole and in part, by those who may, and every read is written down', async () => {

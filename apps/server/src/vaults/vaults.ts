@@ -8,6 +8,7 @@ import type { Ctx } from '../context.ts';
 import { ServerError } from '../errors.ts';
 import { sealSecret } from '../secrets/envelope.ts';
 import { placeOf, serverToken, type VaultRow, vaultKeys } from './grants.ts';
+import { VAULT_PATIENCE_MS } from './openVaults.ts';
 import { recoveryKitText } from './recoveryKit.ts';
 import { registerVault } from './service.ts';
 import { refreshUsage } from './usage.ts';
@@ -44,7 +45,10 @@ export async function createVault(ctx: Ctx, user: UserView, input: { name: strin
   const { token } = serverToken(ctx, id, 'admin');
   const baseUrl = `${ctx.settings.vaultUrl}/v1/vaults/${id}`;
   const { now } = ctx;
-  const made = await makeVault({ kind: 'service', baseUrl, token }, { encryption: { kind: 'keys', keys }, vaultId: id, now });
+  const made = await makeVault(
+    { kind: 'service', baseUrl, token, patienceMs: VAULT_PATIENCE_MS },
+    { encryption: { kind: 'keys', keys }, vaultId: id, now },
+  );
   await made.close();
   if (!keys.publicKey || !keys.privateKey) throw new ServerError('INTERNAL', 'keys of a new vault are incomplete');
   const { masterKey } = ctx.secrets;
