@@ -13,6 +13,7 @@ import { z } from 'zod';
 import { seeded } from '../images/content.ts';
 import { cli, cliJson } from '../roundtrip/cli.ts';
 import {
+  catBytes,
   copyVault,
   damageObject,
   failing,
@@ -20,8 +21,8 @@ import {
   flipBit,
   hasNoTable,
   type LabDisk,
-  makeLabDisk,
   MIB,
+  makeLabDisk,
   objectsOf,
   occupiedTarget,
   planHash,
@@ -33,7 +34,7 @@ import {
 const seed = process.env.DISKFLEET_FAULT_SEED ?? String(Date.now());
 const passphrase = 'round trip';
 const backupShape = z.object({ pointId: z.string(), newBytes: z.number(), storedBytes: z.number() });
-const BIG_MIB = 48;
+const BIG_MIB = 32;
 
 let folder: string;
 let big: LabDisk;
@@ -52,7 +53,7 @@ const fresh = () => copyVault(sound, join(folder, `vault-${copies++}`));
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'diskfleet-faults-'));
   process.stdout.write(`seed ${seed}\n`);
-  big = await makeLabDisk(join(folder, 'big.img'), { sizeMib: BIG_MIB, mediaMib: 24, seed: 'big' });
+  big = await makeLabDisk(join(folder, 'big.img'), { sizeMib: BIG_MIB, mediaMib: 18, seed: 'big' });
   small = await makeLabDisk(join(folder, 'small.img'), { sizeMib: 12, mediaMib: 3, seed: 'small' });
   sound = join(folder, 'sound');
   await cliJson(['vault', 'create', sound]);
@@ -91,19 +92,22 @@ async function restoreFails(vault: string, point: string, allowed: RegExp): Prom
   rmSync(target);
 }
 
-/** Whatever `cat` gives of a file is the beginning of its true content; all of it only with exit code 0. */
-async function catIsHonest(vault: string, point: string, [name, content]: readonly [string, Buffer]): Promise<boolean> {
+/** `get` gives the file or nothing under its name; `cat` gives the beginning of its true content, all of it only with exit code 0. */
+async function getIsHonest(vault: string, point: string, [name, content]: readonly [string, Buffer]): Promise<void> {
+  const printed = await catBytes(vault, point, name);
+  expect(content.subarray(0, printed.bytes.length).equals(printed.bytes)).toBe(true);
+  expect(printed.exitCode === 0).toBe(printed.bytes.length === content.length);
   const out = join(folder, `got-${copies++}`);
   const { exitCode, stderr } = await cli(['explore', point, 'get', `/1/${name}`, out, '--vault', vault]);
+  expect(exitCode, stderr).toBe(printed.exitCode);
   if (exitCode === 0) {
     expect(readFileSync(out).equals(content)).toBe(true);
     rmSync(out);
-    return true;
+    return;
   }
   expect(exitCode).toBe(1);
   expect(stderr).toMatch(/CHUNK_DAMAGED|CHUNK_MISSING|POINT_DAMAGED/);
   expect(existsSync(out), 'nothing under the name of the file').toBe(false);
-  return false;
 }
 
 interface Range {
@@ -160,7 +164,7 @@ describe('one flipped bit in a pack', () => {
     ]),
   ];
 
-  test.each(places)('%s is named, and nothing wrong comes out', async (_name, place) => {
+  test.concurrent.each(places)('%s is named, and nothing wrong comes out', async (_name, place) => {
     const vault = fresh();
     const pack = bigPacks[0] ?? { name: '', sizeBytes: 0 };
     const at = place(pack.sizeBytes);
@@ -179,7 +183,7 @@ describe('one flipped bit in a pack', () => {
       await restoresExactly(vault, bigPoint, big);
     }
     const media = big.files.get('media.bin') ?? Buffer.alloc(0);
-    await catIsHonest(vault, bigPoint, ['media.bin', media]);
+    await getIsHonest(vault, bigPoint, ['media.bin', media]);
   });
 
   test('the named ranges are exactly the bytes that cannot be read', async () => {
@@ -190,9 +194,6 @@ describe('one flipped bit in a pack', () => {
     expect(report.damaged.map((damage) => [damage.object, damage.points])).toEqual([[pack.name, [bigPoint]]]);
     await namedRangesAreExact(vault, report);
     await restoresExactly(vault, smallPoint, small);
-    // A service without the key sees the damage too.
-    const keyless = await cli(['verify', '--vault', vault, '--data', '--json'], { DISKFLEET_PASSPHRASE: passphrase });
-    expect(keyless.exitCode).toBe(1);
   });
 
   test('in a pack of maps hurts the points that need it and no other', async () => {
@@ -209,7 +210,6 @@ describe('one flipped bit in a pack', () => {
 describe('a pack that is short or gone', () => {
   const hurts: [string, (bytes: Buffer) => Buffer | null, RegExp][] = [
     ['truncated', (bytes) => bytes.subarray(0, bytes.length - 100_000), /^(CHUNK_DAMAGED|CHUNK_MISSING)$/],
-    ['empty', () => Buffer.alloc(0), /^(CHUNK_DAMAGED|CHUNK_MISSING)$/],
     ['missing', () => null, /^(CHUNK_DAMAGED|CHUNK_MISSING)$/],
   ];
 

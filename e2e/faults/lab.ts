@@ -1,4 +1,5 @@
 /** What the tests of wrong inputs and broken vaults work with: small disks, vaults to break, and what every failure must look like. */
+import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   closeSync,
@@ -23,7 +24,7 @@ import { expect } from 'vitest';
 import { z } from 'zod';
 import { noise } from '../images/content.ts';
 import { run } from '../images/tools.ts';
-import { type CliResult, cli } from '../roundtrip/cli.ts';
+import { type CliResult, cli, launcher } from '../roundtrip/cli.ts';
 
 export const MIB = 1 << 20;
 
@@ -170,7 +171,9 @@ function oneDocument(text: string, shown: string): unknown {
 
 const verifyShape = z.object({
   checkedBytes: z.number(),
-  damaged: z.array(z.object({ object: z.string(), problem: z.string(), points: z.array(z.string()), paths: z.array(z.string()) })),
+  damaged: z.array(
+    z.object({ object: z.string(), problem: z.string(), points: z.array(z.string()), paths: z.array(z.string()) }),
+  ),
   error: errorShape.optional(),
 });
 export type VerifyDocument = z.infer<typeof verifyShape>;
@@ -183,6 +186,17 @@ export async function verify(vault: string, level: 'structure' | 'data' | 'conte
   expect(result.exitCode).toBe(report.damaged.length === 0 ? 0 : 1);
   expect(report.error?.code).toBe(report.damaged.length === 0 ? undefined : 'VAULT_DAMAGED');
   return report;
+}
+
+/** What `explore cat` prints, byte by byte. */
+export function catBytes(vault: string, point: string, name: string): Promise<{ exitCode: number; bytes: Buffer }> {
+  return new Promise((done) => {
+    const args = [launcher, 'explore', point, 'cat', `/1/${name}`, '--vault', vault];
+    const env = { ...process.env, DISKFLEET_PASSPHRASE: 'round trip' };
+    execFile(process.execPath, args, { env, encoding: 'buffer', maxBuffer: 1 << 28 }, (error, bytes) =>
+      done({ exitCode: error ? (typeof error.code === 'number' ? error.code : 1) : 0, bytes }),
+    );
+  });
 }
 
 export async function planHash(vault: string, point: string, to: string): Promise<string> {

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const launcher = join(fileURLToPath(new URL('../..', import.meta.url)), 'agent/bin/diskfleet.mjs');
+export const launcher = join(fileURLToPath(new URL('../..', import.meta.url)), 'agent/bin/diskfleet.mjs');
 
 export interface CliResult {
   readonly exitCode: number;
