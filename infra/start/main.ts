@@ -2,7 +2,7 @@
  * `npm start`: database, vault service, server, console and this PC's agent as separate processes, started in the order they
  * need each other and stopped in the reverse. Prints one address to open.
  */
-import { existsSync } from 'node:fs';
+import { appendFileSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { checkPorts, lockDataFolder, prepareDataFolder } from './checks.ts';
@@ -39,7 +39,10 @@ async function start(settings: Settings, running: Running): Promise<string> {
 async function startDatabase(settings: Settings, running: Running): Promise<Record<string, string>> {
   if (settings.databaseUrl) return { DATABASE_URL: settings.databaseUrl };
   const startedAt = Date.now();
-  const postgres = await startPostgres({ dataFolder: join(settings.dataFolder, 'postgres'), log: (line) => say(`  ${line}`) });
+  const postgres = await startPostgres({
+    dataFolder: join(settings.dataFolder, 'postgres'),
+    log: (line) => appendFileSync(logOf(settings, 'database'), `${line}\n`),
+  });
   running.stops.push({ name: 'database', stop: () => postgres.stop() });
   say(`▸ database    ready in ${((Date.now() - startedAt) / 1000).toFixed(1)} s`);
   return { PGHOST: postgres.host, PGUSER: postgres.user, PGPASSWORD: postgres.password, PGDATABASE: postgres.database };
