@@ -133,17 +133,20 @@ async function serve(parts: Parts): Promise<void> {
       onRefused: (code, message) => log.warn({ code, keyFingerprint: keyFingerprint(identity.publicKey) }, message),
     },
   });
-  const jobContext = async ({ jobId, onToken }: RunningSpec, op: Parameters<Parameters<typeof makeRunner>[0]['run']>[1]) => ({
-    jobId,
-    identity,
-    machineName: live.machineName,
-    platform: options.platform,
-    settings: await settings(),
-    journal,
-    serverNow,
-    openVault: openJobVault(onToken),
-    op,
-  });
+  const jobContext = async ({ jobId, onToken }: RunningSpec, op: Parameters<Parameters<typeof makeRunner>[0]['run']>[1]) => {
+    const chosen = await settings();
+    return {
+      jobId,
+      identity,
+      machineName: live.machineName,
+      platform: options.platform,
+      settings: chosen,
+      journal,
+      serverNow,
+      openVault: openJobVault(onToken, chosen.vaultPatienceSeconds),
+      op,
+    };
+  };
   const afterJob = ({ jobId, attempt, spec }: OfferedJob, { outcome }: JobOutcome) => {
     log.info(
       { jobId, attempt, kind: spec.kind, outcome: outcome.kind, ...(outcome.kind === 'failed' ? outcome.failure : {}) },

@@ -9,17 +9,23 @@ import { AgentError, codeOf } from '../errors.ts';
 const settingsShape = z.object({
   /** Disk writes commanded from the console are allowed on this PC. */
   allowRemoteDiskWrites: z.boolean().default(true),
+  /** The console may put files back into folders of the system; off, because what lies there is run. */
+  allowRestoreToSystemFolders: z.boolean().default(false),
   /** Folder whose disk files are offered as disks and where restores may create new ones; null = none. */
   diskFilesFolder: z.string().min(1).nullable().optional(),
   /** Further files offered as disks, by absolute path. */
   diskFiles: z.array(z.string().startsWith('/')).max(200).default([]),
+  /** How long a job goes on asking a vault that does not answer before it ends as VAULT_UNREACHABLE; default 2 minutes. */
+  vaultPatienceSeconds: z.number().min(1).max(86_400).optional(),
 });
 
 export interface Settings {
   readonly allowRemoteDiskWrites: boolean;
+  readonly allowRestoreToSystemFolders: boolean;
   /** A real path, or null. */
   readonly diskFilesFolder: string | null;
   readonly diskFiles: readonly string[];
+  readonly vaultPatienceSeconds?: number | undefined;
 }
 
 /** `--data`, else `DISKFLEET_AGENT_DATA`, else the system's place for it (root) or the user's. */
@@ -41,14 +47,11 @@ export async function readSettings(
   const file = join(folder, 'settings.json');
   const parsed = settingsShape.safeParse(await readJson(file));
   if (!parsed.success) throw new AgentError('INVALID_INPUT', `${file} is not valid: ${z.prettifyError(parsed.error)}`);
-  const { allowRemoteDiskWrites, diskFiles } = parsed.data;
-  const chosen =
-    parsed.data.diskFilesFolder === undefined
-      ? options.env?.DISKFLEET_DISK_FILES || join(folder, 'disks')
-      : parsed.data.diskFilesFolder;
+  const { diskFilesFolder: named, ...rest } = parsed.data;
+  const chosen = named === undefined ? options.env?.DISKFLEET_DISK_FILES || join(folder, 'disks') : named;
   if (chosen !== null && options.create === true) await mkdir(chosen, { recursive: true, mode: 0o700 });
   const diskFilesFolder = chosen === null ? null : await realpath(chosen).catch(() => null);
-  return { allowRemoteDiskWrites, diskFilesFolder, diskFiles };
+  return { ...rest, diskFilesFolder };
 }
 
 /** Sets the local switch and keeps everything else in the file. */

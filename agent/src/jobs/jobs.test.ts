@@ -25,6 +25,7 @@ import { serverKeys, testIdentity } from '../testing/fakeServer.ts';
 import type { JobContext } from './jobContext.ts';
 import { vaultUrl } from './openJobVault.ts';
 import { runJob } from './runJob.ts';
+import { whyClosed } from './systemFolders.ts';
 
 const MIB = 1 << 20;
 const now = () => new Date('2026-11-22T12:00:00Z');
@@ -95,7 +96,13 @@ function context(more: Partial<JobContext> & { readonly settings?: Settings } = 
     identity: testIdentity,
     machineName: 'PC 12',
     platform: fakePlatform(at('machine.json')),
-    settings: { allowRemoteDiskWrites: true, diskFilesFolder: at('disks'), diskFiles: [] },
+    settings: {
+      allowRemoteDiskWrites: true,
+      allowRestoreToSystemFolders: false,
+      vaultPatienceSeconds: 120,
+      diskFilesFolder: at('disks'),
+      diskFiles: [],
+    },
     journal,
     serverNow: now,
     openVault: () => openVault({ kind: 'directory', path: at('vault') }, { kind: 'keys', keys }),
@@ -237,7 +244,13 @@ describe('restore', () => {
 
   test('the local switch wins over everything, and spends nothing', async () => {
     const { spec, grant } = await restoreSpec(targetDisk);
-    const settings = { allowRemoteDiskWrites: false, diskFilesFolder: at('disks'), diskFiles: [] };
+    const settings = {
+      allowRemoteDiskWrites: false,
+      allowRestoreToSystemFolders: false,
+      vaultPatienceSeconds: 120,
+      diskFilesFolder: at('disks'),
+      diskFiles: [],
+    };
     await refused(spec, 'REMOTE_WRITES_OFF', { settings });
     expect(journal.isSpent(grant.nonce)).toBe(false);
   });
@@ -272,7 +285,15 @@ describe('restore', () => {
 
   test('no folder for disk files: no new file', async () => {
     const { spec } = await restoreSpec({ kind: 'newFile', fileName: 'x.img', sizeBytes: 0 });
-    await refused(spec, 'DISK_NOT_FOUND', { settings: { allowRemoteDiskWrites: true, diskFilesFolder: null, diskFiles: [] } });
+    await refused(spec, 'DISK_NOT_FOUND', {
+      settings: {
+        allowRemoteDiskWrites: true,
+        allowRestoreToSystemFolders: false,
+        vaultPatienceSeconds: 120,
+        diskFilesFolder: null,
+        diskFiles: [],
+      },
+    });
   });
 
   test('no more than fifty disk writes a day, whoever signs them', async () => {
@@ -294,6 +315,40 @@ test('explore and restoreFiles of a disk without a filesystem are refused by nam
   await expect(runJob(context(), { kind: 'explore', ...where, path: '/' })).rejects.toMatchObject({ code: 'FILESYSTEM_UNKNOWN' });
   const files = { kind: 'restoreFiles' as const, ...where, paths: ['/a'], destination: at('back'), overwrite: 'never' as const };
   await expect(runJob(context(), files)).rejects.toMatchObject({ code: 'FILESYSTEM_UNKNOWN' });
+});
+
+describe('where files commanded from the console may go', () => {
+  test.each([
+    '/',
+    '//',
+    '/./',
+    '/etc',
+    '/etc/cron.d',
+    '/usr/local/bin',
+    '/var/spool/cron',
+    '/root/x',
+    '/home',
+    '/home/ada/.ssh',
+    '/srv/.config/autostart',
+    '//etc//x',
+    '/lib64/y',
+  ])('%s is closed', async (destination) => {
+    const spec = {
+      kind: 'restoreFiles' as const,
+      vault,
+      pointId,
+      diskIndex: 0,
+      paths: ['/a'],
+      destination,
+      overwrite: 'never' as const,
+    };
+    await expect(runJob(context(), spec)).rejects.toMatchObject({ code: 'DESTINATION_UNSAFE' });
+    const settings = { ...context().settings, allowRestoreToSystemFolders: true };
+    await expect(runJob(context({ settings }), spec)).rejects.toMatchObject({ code: 'FILESYSTEM_UNKNOWN' });
+  });
+  test.each(['/home/ada', '/srv/back', '/tmp/x', '/var/tmp/x', '/mnt/usr', '/etcetera'])('%s is open', (destination) => {
+    expect(whyClosed(destination)).toBeNull();
+  });
 });
 
 test('the address of a vault, with or without its path', () => {

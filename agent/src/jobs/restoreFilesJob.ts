@@ -1,13 +1,20 @@
 import { explore } from '@diskfleet/engine';
 import type { JobResult, JobSpecOf } from '@diskfleet/protocol';
+import { AgentError } from '../errors.ts';
 import { restoreFiles } from '../files/restoreFiles.ts';
 import { formatBytes, formatSeconds } from '../words.ts';
 import { type JobContext, say, withJobVault } from './jobContext.ts';
+import { whyClosed } from './systemFolders.ts';
 
 /** Sparse files may be larger than their disk, but not without bound. */
 const SPARSE_FACTOR = 16;
 
 export async function restoreFilesJob(context: JobContext, spec: JobSpecOf<'restoreFiles'>): Promise<JobResult> {
+  const closed = context.settings.allowRestoreToSystemFolders ? null : whyClosed(spec.destination);
+  if (closed !== null) {
+    const text = `${spec.destination}: ${closed}. Set allowRestoreToSystemFolders in the agent's settings on this PC to open it`;
+    throw new AgentError('DESTINATION_UNSAFE', text);
+  }
   return withJobVault(context, spec.vault, async (vault) => {
     const disk = await (await vault.openPoint(spec.pointId)).openDisk(spec.diskIndex);
     try {

@@ -250,7 +250,13 @@ describe('fake', () => {
     for (const name of ['a.img', 'b.txt', 'tiny.raw']) await writeFile(join(files, name), '');
     await truncate(join(files, 'a.img'), 2 * MIB);
     await truncate(join(files, 'b.txt'), 2 * MIB);
-    const settings = { allowRemoteDiskWrites: true, diskFilesFolder: files, diskFiles: [join(files, 'b.txt')] };
+    const settings = {
+      allowRemoteDiskWrites: true,
+      allowRestoreToSystemFolders: false,
+      vaultPatienceSeconds: 120,
+      diskFilesFolder: files,
+      diskFiles: [join(files, 'b.txt')],
+    };
     const inventory = await takeInventory(fakePlatform(await machine()), settings, () => new Date('2026-11-22T12:00:00Z'));
     expect(inventory.hostname).toBe('pc-7');
     expect(inventory.disks.map(({ name, bus }) => `${name} ${bus}`)).toEqual([
