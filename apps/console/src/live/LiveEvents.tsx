@@ -53,7 +53,17 @@ export function LiveEvents() {
       },
     },
   );
-  useSubscription(options);
+  const { status, reset } = useSubscription(options);
+  const tries = useRef(0);
+  useEffect(() => {
+    if (status === 'pending') tries.current = 0;
+    if (status !== 'error') return;
+    // A browser gives up a stream that was refused once (the server was down): begin anew, slower each time.
+    const pauseMs = Math.min(30_000, 1000 * 2 ** tries.current) * (0.75 + Math.random() / 2);
+    tries.current += 1;
+    const timer = setTimeout(reset, pauseMs);
+    return () => clearTimeout(timer);
+  }, [status, reset]);
   useEffect(() => () => setConnected(false), []);
   return null;
 }

@@ -22,8 +22,8 @@ const serverErrorShape = z.object({ data: z.object({ code: z.string(), failure: 
 export function failureOf(error: unknown): ShownFailure {
   const parsed = serverErrorShape.safeParse(error);
   if (parsed.success) return parsed.data.data.failure;
-  const detail = error instanceof Error ? error.message : '';
-  return failureByCode(isNetworkError(error) ? 'SERVER_UNREACHABLE' : 'INTERNAL', detail);
+  if (isNetworkError(error)) return failureByCode('SERVER_UNREACHABLE');
+  return failureByCode('INTERNAL', error instanceof Error ? error.message : '');
 }
 
 export function failureByCode(code: string, detail = ''): ShownFailure {

@@ -8,16 +8,18 @@ interface EmptyProps {
   readonly children: ReactNode;
   readonly action?: ReactNode;
   readonly className?: string;
+  /** When it is the whole page. */
+  readonly heading?: 'h1' | 'h3';
 }
 
 /** An empty place says what belongs there and how to fill it. */
-export function Empty({ icon: Icon, title, children, action, className }: EmptyProps) {
+export function Empty({ icon: Icon, title, children, action, className, heading: Heading = 'h3' }: EmptyProps) {
   return (
     <div className={cn('flex flex-col items-center px-6 py-14 text-center', className)}>
       <span className="mb-4 grid size-12 place-items-center rounded-2xl border border-line bg-sunken text-ink-3">
         <Icon className="size-6" strokeWidth={1.6} aria-hidden />
       </span>
-      <h3 className="font-semibold text-[0.9375rem] text-ink">{title}</h3>
+      <Heading className="font-semibold text-[0.9375rem] text-ink">{title}</Heading>
       <div className="mt-1 max-w-md text-balance text-ink-2">{children}</div>
       {action !== undefined && <div className="mt-5 flex flex-wrap justify-center gap-2">{action}</div>}
     </div>

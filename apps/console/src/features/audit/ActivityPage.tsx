@@ -9,6 +9,7 @@ import { PageHead } from '@/ui/Page';
 import { Table, Td, Th, Tr } from '@/ui/Table';
 import { Time } from '@/ui/Time';
 import { FailurePanel } from '../errors/FailurePanel';
+import { actionWords } from './actionWords';
 
 export function ActivityPage() {
   const trpc = useTRPC();
@@ -73,7 +74,10 @@ export function ActivityPage() {
                       <Time iso={entry.at} show="absolute" />
                     </Td>
                     <Td className="h-11 whitespace-nowrap">{entry.actor}</Td>
-                    <Td className="h-11 whitespace-nowrap font-mono text-[0.8125rem]">{entry.action}</Td>
+                    <Td className="whitespace-nowrap">
+                      {actionWords(entry.action)}
+                      <div className="font-mono text-ink-3 text-xs">{entry.action}</div>
+                    </Td>
                     <Td className="h-11 max-w-64 truncate">{entry.subject}</Td>
                     <Td className="hidden h-11 max-w-80 truncate text-ink-2 md:table-cell">{entry.detail}</Td>
                     <Td className="hidden h-11 text-right text-ink-3 sm:table-cell">{entry.seq}</Td>

@@ -8,6 +8,7 @@ export function NotFound() {
     <Empty
       icon={SearchX}
       title="There is no such page"
+      heading="h1"
       action={
         <Button asChild look="primary">
           <Link href="/">Go to the overview</Link>

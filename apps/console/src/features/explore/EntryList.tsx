@@ -115,7 +115,7 @@ export function EntryList({ entries, pointId, disk, path, sort, onSort, ticked, 
         // biome-ignore lint/a11y/noNoninteractiveTabindex: the rows are walked by arrow keys from here
         tabIndex={0}
         onKeyDown={onKeyDown}
-        className="group/list h-[min(64vh,46rem)] overflow-y-auto outline-offset-[-2px]"
+        className="group/list max-h-[min(64vh,46rem)] overflow-y-auto outline-offset-[-2px]"
       >
         <div className="relative w-full" style={{ height: rows.getTotalSize() }}>
           {rows.getVirtualItems().map((item) => {

@@ -129,7 +129,7 @@ function Facts({ job }: { job: JobDetail }) {
             <Time iso={job.startedAt} show="both" />
           </Fact>
         )}
-        {job.startedAt && job.endedAt && (
+        {!result && job.startedAt && job.endedAt && (
           <Fact label="Duration">{formatDuration((Date.parse(job.endedAt) - Date.parse(job.startedAt)) / 1000)}</Fact>
         )}
         {job.attempt > 1 && <Fact label="Attempt">{job.attempt}</Fact>}

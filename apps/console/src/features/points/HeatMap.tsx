@@ -8,7 +8,7 @@ import { calendarWeeks } from './calendarWeeks';
 
 const shades = ['bg-hover', 'bg-accent/30', 'bg-accent/55', 'bg-accent/80', 'bg-accent'] as const;
 
-/** A year of restore points (half of one on a narrow screen), one square a day, Monday on top. */
+/** Forty weeks of restore points (fewer on a narrow screen), one square a day, Monday on top. */
 export function HeatMap({
   points,
   day,
@@ -25,19 +25,19 @@ export function HeatMap({
     const key = formatAbsolute(point.createdAt).slice(0, 10);
     counts.set(key, (counts.get(key) ?? 0) + 1);
   }
-  const weeks = calendarWeeks(formatAbsolute(new Date(now).toISOString()).slice(0, 10), 52);
+  const weeks = calendarWeeks(formatAbsolute(new Date(now).toISOString()).slice(0, 10), 40);
   const most = Math.max(1, ...counts.values());
   return (
     <figure aria-label="Restore points per day">
       <div className="overflow-x-auto p-1 pb-2">
         <div className="flex w-max gap-1">
           {weeks.map((week, index) => (
-            <div key={week[0]} className={cn('content-start gap-1', index < 26 ? 'hidden xl:grid' : 'grid')}>
+            <div key={week[0]} className={cn('content-start gap-1', widths(index))}>
               {week.map((date) => {
                 const count = counts.get(date) ?? 0;
                 const shade = shades[count === 0 ? 0 : Math.min(4, Math.ceil((count / most) * 4))];
                 const label = `${date}: ${formatCount(count, 'restore point')}`;
-                if (count === 0) return <span key={date} title={label} className={cn('size-4 rounded-[4px]', shade)} />;
+                if (count === 0) return <span key={date} title={label} className={cn('size-5 rounded-[5px]', shade)} />;
                 return (
                   <button
                     key={date}
@@ -47,7 +47,7 @@ export function HeatMap({
                     aria-pressed={date === day}
                     onClick={() => onDay(date === day ? null : date)}
                     className={cn(
-                      'relative size-4 rounded-[4px] outline-offset-1 before:absolute before:-inset-0.5 hover:ring-2 hover:ring-accent-text/50',
+                      'size-5 rounded-[5px] outline-offset-1 hover:ring-2 hover:ring-accent-text/50',
                       shade,
                       date === day && 'ring-2 ring-ink',
                     )}
@@ -70,4 +70,10 @@ export function HeatMap({
       </figcaption>
     </figure>
   );
+}
+
+/** Squares stay large enough to press; a narrower screen shows fewer weeks. */
+function widths(week: number): string {
+  if (week < 14) return 'hidden xl:grid';
+  return week < 27 ? 'hidden md:grid' : 'grid';
 }

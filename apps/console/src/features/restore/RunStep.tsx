@@ -27,7 +27,7 @@ export function RunStep({ jobId }: { jobId: string }) {
       )}
       {job?.state === 'succeeded' && (
         <Note tone="ok" icon={PartyPopper} title="Restore complete">
-          {job.result ? `${resultLine(job.result)}. ` : ''}What was written was read back and is equal to the restore point.
+          {job.result ? `${resultLine(job.result)}. ` : ''}What was read back is equal to the restore point.
         </Note>
       )}
       {job?.state === 'cancelled' && (

@@ -15,7 +15,9 @@ export function EntryFrame({
 }) {
   return (
     <div className="flex min-h-dvh flex-col items-center bg-[radial-gradient(60rem_30rem_at_50%_-10rem,var(--accent-soft),transparent)] px-4 py-10 sm:py-16">
-      <Brand />
+      <header>
+        <Brand />
+      </header>
       <main className={`mt-8 w-full ${wide ? 'max-w-2xl' : 'max-w-md'}`}>
         <div className="rounded-2xl border border-line bg-surface p-6 shadow-high sm:p-8 dark:shadow-none">
           <h1 className="font-semibold text-ink text-xl leading-7 tracking-[-0.01em]">{title}</h1>
