@@ -1,8 +1,4 @@
-import type { DiskErrorCode } from '@diskfleet/disk';
-import type { EngineErrorCode } from '@diskfleet/engine';
-import type { FilesystemErrorCode } from '@diskfleet/filesystem';
 import { type Failure, type FailureCode, isFailureCode } from '@diskfleet/protocol';
-import type { VaultErrorCode } from '@diskfleet/vault';
 
 /** The only error the agent and the command throw of their own; errors of disk, filesystem, vault and engine pass through. */
 export class AgentError extends Error {
@@ -50,7 +46,3 @@ export function codeOf(error: unknown): string | null {
 function retryOf(error: unknown): 'never' | 'later' {
   return error instanceof Error && 'retry' in error && error.retry === 'later' ? 'later' : 'never';
 }
-
-/** Fails to compile when a layer below gets a code nobody has written texts for. */
-type CodesBelow = DiskErrorCode | FilesystemErrorCode | VaultErrorCode | EngineErrorCode;
-export const everyCodeHasText: CodesBelow extends FailureCode ? true : never = true;

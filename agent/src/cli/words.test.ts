@@ -1,4 +1,8 @@
-import type { PointHeader } from '@diskfleet/vault';
+import type { DiskErrorCode } from '@diskfleet/disk';
+import type { EngineErrorCode } from '@diskfleet/engine';
+import type { FilesystemErrorCode } from '@diskfleet/filesystem';
+import type { FailureCode } from '@diskfleet/protocol';
+import type { PointHeader, VaultErrorCode } from '@diskfleet/vault';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { unknownEstimate } from '../agent/eta.ts';
@@ -143,4 +147,10 @@ test('a damaged recovery kit is not taken for a good one', () => {
   });
   expect(() => parseRecoveryKit(`id-key: ${key.slice(0, 20)}`)).toThrow(/damaged/);
   expect(() => parseRecoveryKit('nothing here')).toThrow(/not a recovery kit/);
+});
+
+test('every code a layer below can throw has its texts (checked by the compiler)', () => {
+  type CodesBelow = DiskErrorCode | FilesystemErrorCode | VaultErrorCode | EngineErrorCode;
+  const allHaveTexts: CodesBelow extends FailureCode ? true : never = true;
+  expect(allHaveTexts).toBe(true);
 });
