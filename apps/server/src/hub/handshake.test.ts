@@ -51,7 +51,7 @@ function prove(input: {
   return { proof, serverId, serverNonce: input.serverNonce, known: { publicKey: agent.publicKey, state: 'approved' } };
 }
 
-test('an honest proof is accepted, and each refusal has its name', () => {
+test('[P2] an honest proof is accepted, and each refusal has its name', () => {
   const pick = chance(1);
   const honest = prove({ serverNonce: nonce(pick), agentNonce: nonce(pick) });
   expect(judgeProof(honest)).toBeNull();
@@ -68,7 +68,7 @@ test('an honest proof is accepted, and each refusal has its name', () => {
   );
 });
 
-test('of 20,000 mutated, replayed and reflected proofs none is accepted', () => {
+test('[P3] of 20,000 mutated, replayed and reflected proofs none is accepted', () => {
   const pick = chance(20_260_722);
   const past = prove({ serverNonce: nonce(pick), agentNonce: nonce(pick) });
   const cheap = Buffer.from(past.proof.signature, 'base64');

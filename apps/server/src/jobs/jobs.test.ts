@@ -214,7 +214,7 @@ describe('a job for a machine that is online', () => {
     session.cut();
   });
 
-  test('gets a newer vault token before its own ends', async () => {
+  test('[P9] gets a newer vault token before its own ends', async () => {
     const session = await connect(fleet, agent);
     const made = await verify();
     const { job } = await session.next('offer');
@@ -262,7 +262,7 @@ describe('a job for a machine that is offline', () => {
   });
 });
 
-describe('hello', () => {
+describe('[P6] hello', () => {
   test('an offer that never arrived is made again, as a new attempt', async () => {
     const session = await connect(fleet, agent);
     const made = await verify();

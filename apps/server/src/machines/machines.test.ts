@@ -149,7 +149,7 @@ test('a predecessor that does not answer makes room', async () => {
   dead.cut();
 });
 
-test('browsers, strangers, babblers and those out of order are cut off', async () => {
+test('[P4] browsers, strangers, babblers and those out of order are cut off', async () => {
   const agent = await enrolAgent(fleet, 'rude');
   const browser = openSocket(fleet, { origin: 'http://localhost:7300' });
   await browser.closed;
@@ -173,7 +173,7 @@ test('browsers, strangers, babblers and those out of order are cut off', async (
   expect((await fetch(`${fleet.url}/healthz`)).status).toBe(200);
 });
 
-test('hostile strings are stored harmless', async () => {
+test('[P5] hostile strings are stored harmless', async () => {
   const client = await owner();
   const evil = '=cmd|"/c calc"!A1\u202e<script>alert(1)</script>\u0000\u001b[2J\ud800';
   const disk = makeDisk('K', { name: evil, model: evil.repeat(50), serial: evil });
