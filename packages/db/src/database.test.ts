@@ -27,7 +27,7 @@ test('several servers may migrate at once, and again later', async () => {
   await sql`create schema public`;
   await Promise.all([migrateDatabase(address), migrateDatabase(address), migrateDatabase(address)]);
   await migrateDatabase(address);
-  expect(await sql`select count(*)::int as n from drizzle.__drizzle_migrations`).toEqual([{ n: 2 }]);
+  expect(await sql`select count(*)::int as n from drizzle.__drizzle_migrations`).toEqual([{ n: 3 }]);
   await close();
 });
 
@@ -44,5 +44,23 @@ test('the audit log refuses change, removal and truncation, and there is one fir
   await expect(sql`insert into setup_done values (2, gen_random_uuid(), now())`).rejects.toThrow(/setup_done_once/);
   await expect(sql`insert into setup_done values (1, gen_random_uuid(), now())`).rejects.toThrow(/duplicate key/);
   expect(await db.$count(auditLog, eq(auditLog.actor, 'a'))).toBe(1);
+  await close();
+});
+
+test('a machine stored before lists had a brief gets one', async () => {
+  const address = await databases.fresh();
+  const { sql, close } = openDatabase(address);
+  await sql`alter table machines drop column brief`;
+  await sql`delete from drizzle.__drizzle_migrations where id = (select max(id) from drizzle.__drizzle_migrations)`;
+  const inventory = {
+    hostname: 'pc',
+    os: { name: 'Debian', version: '13' },
+    disks: [{ sizeBytes: 5e12 }, { sizeBytes: 7 }],
+    limitation: null,
+  };
+  await sql`insert into machines (name, state, inventory, enrolled_at) values ('pc', 'approved', ${sql.json(inventory)}, now())`;
+  await migrateDatabase(address);
+  const brief = { hostname: 'pc', os: 'Debian 13', disks: 2, totalBytes: 5_000_000_000_007, limitation: null };
+  expect(await sql`select brief from machines`).toEqual([{ brief }]);
   await close();
 });

@@ -16,3 +16,4 @@ export {
   users,
   vaults,
 } from './schema/index.ts';
+export type { MachineBrief } from './schema/machines.ts';

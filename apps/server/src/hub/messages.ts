@@ -8,6 +8,7 @@ import { changeJob } from '../jobs/move.ts';
 import { dispatch } from '../jobs/offer.ts';
 import { reconcile } from '../jobs/reconcile.ts';
 import { settle } from '../jobs/settle.ts';
+import { inventoryColumns } from '../machines/brief.ts';
 import { type AgentSession, sendTo } from './state.ts';
 
 type Spoken = Exclude<AgentMessage, { type: 'prove' }>;
@@ -57,7 +58,7 @@ async function takeInventory(ctx: Ctx, session: AgentSession, message: SpokenOf<
 }
 
 async function storeInventory(ctx: Ctx, machineId: string, inventory: Inventory): Promise<void> {
-  await ctx.db.update(machines).set({ inventory }).where(eq(machines.id, machineId));
+  await ctx.db.update(machines).set(inventoryColumns(inventory)).where(eq(machines.id, machineId));
 }
 
 async function accept(ctx: Ctx, session: AgentSession, message: SpokenOf<'accept'>): Promise<void> {

@@ -15,6 +15,7 @@ import { audit } from '../audit/append.ts';
 import { hashToken } from '../auth/sessions.ts';
 import type { Ctx } from '../context.ts';
 import { ServerError } from '../errors.ts';
+import { inventoryColumns } from './brief.ts';
 
 type TokenRow = typeof enrolTokens.$inferSelect;
 
@@ -74,7 +75,7 @@ async function enrolledBefore(ctx: Ctx, tx: Queries, request: EnrolRequest): Pro
   await tx.update(enrolTokens).set({ spentBy: known.id }).where(eq(enrolTokens.id, spent.id));
   await tx
     .update(machines)
-    .set({ state, approvedAt: spent.autoApprove ? at : null, inventory: request.inventory })
+    .set({ state, approvedAt: spent.autoApprove ? at : null, ...inventoryColumns(request.inventory) })
     .where(eq(machines.id, known.id));
   await audit(tx, { at, actor: `agent ${known.name}`, action: 'machines.enrolAgain', subject: known.name });
   return { machineId: known.id, state };
@@ -105,7 +106,13 @@ async function insertMachine(
   const { inventory, publicKey, agentVersion, protocolVersion } = request;
   const state = token.autoApprove ? 'approved' : 'pending';
   const name = inventory.hostname.trim() || 'unnamed PC';
-  const values = { name, state, inventory, enrolledAt: at, approvedAt: token.autoApprove ? at : null } as const;
+  const values = {
+    name,
+    state,
+    ...inventoryColumns(inventory),
+    enrolledAt: at,
+    approvedAt: token.autoApprove ? at : null,
+  } as const;
   const [machine] = await tx.insert(machines).values(values).returning();
   if (!machine) throw new ServerError('INTERNAL', 'a new machine was not stored');
   await tx.insert(agents).values({ machineId: machine.id, publicKey, agentVersion, protocolVersion, lastSeenAt: at });

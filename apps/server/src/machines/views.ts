@@ -1,11 +1,13 @@
 import { agents, jobs, machines, points, vaults } from '@diskfleet/db';
 import { keyFingerprint, type MachineSummary, type MachineView } from '@diskfleet/protocol';
-import { and, asc, count, desc, eq, ilike, inArray, or, type SQL, sql } from 'drizzle-orm';
+import { and, asc, count, desc, eq, getTableColumns, ilike, inArray, or, type SQL, sql } from 'drizzle-orm';
 import type { Ctx } from '../context.ts';
 import { ServerError } from '../errors.ts';
 import { protectionOf } from '../overview/protection.ts';
 
-type MachineRow = typeof machines.$inferSelect;
+const { inventory: _inventory, ...briefColumns } = getTableColumns(machines);
+
+type MachineRow = Omit<typeof machines.$inferSelect, 'inventory'>;
 type AgentRow = typeof agents.$inferSelect;
 
 interface MachineFacts {
@@ -23,7 +25,7 @@ export async function listMachines(
   const state = input.state === 'all' ? undefined : eq(machines.state, input.state);
   const search = input.search?.trim();
   const like = search ? `%${search.replace(/[\\%_]/g, '\\$&')}%` : null;
-  const hostname = sql`${machines.inventory} ->> 'hostname'`;
+  const hostname = sql`${machines.brief} ->> 'hostname'`;
   const found = like ? or(ilike(machines.name, like), sql`${hostname} ilike ${like}`) : undefined;
   return (await machineFacts(ctx, and(state, found))).map((facts) => toSummary(ctx, facts));
 }
@@ -33,9 +35,11 @@ export async function getMachine(ctx: Ctx, id: string): Promise<MachineView> {
   const [facts] = await machineFacts(ctx, eq(machines.id, id));
   if (!facts) throw new ServerError('NOT_FOUND', 'machine');
   const { machine } = facts;
+  const [row] = await ctx.db.select({ inventory: machines.inventory }).from(machines).where(eq(machines.id, id));
+  if (!row) throw new ServerError('NOT_FOUND', 'machine');
   return {
     ...toSummary(ctx, facts),
-    inventory: machine.inventory,
+    inventory: row.inventory,
     enrolledAt: machine.enrolledAt.toISOString(),
     approvedAt: machine.approvedAt?.toISOString() ?? null,
   };
@@ -44,7 +48,7 @@ export async function getMachine(ctx: Ctx, id: string): Promise<MachineView> {
 /** Everything a summary is made of, for all machines asked for in four queries. */
 export async function machineFacts(ctx: Ctx, where: SQL | undefined): Promise<readonly MachineFacts[]> {
   const rows = await ctx.db
-    .select({ machine: machines, agent: agents })
+    .select({ machine: briefColumns, agent: agents })
     .from(machines)
     .innerJoin(agents, eq(agents.machineId, machines.id))
     .where(where)
@@ -85,7 +89,7 @@ export async function machineFacts(ctx: Ctx, where: SQL | undefined): Promise<re
 }
 
 export function toSummary(ctx: Ctx, { machine, agent, newestPoint, lastBackup, activeJobs }: MachineFacts): MachineSummary {
-  const { id, name, inventory } = machine;
+  const { id, name, brief } = machine;
   const online = ctx.hub.sessions.has(id);
   const protection = protectionOf({
     now: ctx.now(),
@@ -98,20 +102,20 @@ export function toSummary(ctx: Ctx, { machine, agent, newestPoint, lastBackup, a
   return {
     id,
     name,
-    hostname: inventory.hostname,
-    os: [inventory.os.name, inventory.os.version].filter(Boolean).join(' '),
+    hostname: brief.hostname,
+    os: brief.os,
     state: copied ? 'quarantined' : machine.state,
     connection: online ? 'online' : 'offline',
     lastSeenAt: online ? ctx.now().toISOString() : (agent.lastSeenAt?.toISOString() ?? null),
     protection: protection.state,
     protectionReason: protection.reason,
     newestPointAt: newestPoint?.recordedAt.toISOString() ?? null,
-    disks: inventory.disks.length,
-    totalBytes: inventory.disks.reduce((sum, disk) => sum + disk.sizeBytes, 0),
+    disks: brief.disks,
+    totalBytes: brief.totalBytes,
     activeJobs,
     keyFingerprint: keyFingerprint(agent.publicKey),
     agentVersion: agent.agentVersion,
-    limitation: copied ? copyText(agent.copySeenAt) : inventory.limitation,
+    limitation: copied ? copyText(agent.copySeenAt) : brief.limitation,
   };
 }
 

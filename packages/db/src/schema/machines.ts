@@ -2,6 +2,14 @@
 import type { Inventory } from '@diskfleet/protocol';
 import { boolean, index, integer, jsonb, pgTable, text, timestamp, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
 
+export interface MachineBrief {
+  readonly hostname: string;
+  readonly os: string;
+  readonly disks: number;
+  readonly totalBytes: number;
+  readonly limitation: string | null;
+}
+
 /** `pending` waits in the waiting room; a rejected machine is removed, a revoked one is kept with its points. */
 export const machines = pgTable(
   'machines',
@@ -11,6 +19,8 @@ export const machines = pgTable(
     state: text({ enum: ['pending', 'approved', 'revoked'] }).notNull(),
     /** As last reported; parsed at ingest, still text of a machine we do not trust. */
     inventory: jsonb().$type<Inventory>().notNull(),
+    /** What lists show of it, so that ten thousand machines are listed without reading ten thousand inventories. */
+    brief: jsonb().$type<MachineBrief>().notNull(),
     enrolledAt: timestamp({ withTimezone: true }).notNull(),
     approvedAt: timestamp({ withTimezone: true }),
   },
