@@ -61,10 +61,11 @@ async function run(job: BackupJob): Promise<SealedPack[]> {
       else markZero(job, bench);
       if (sinceReport % REPORT_EVERY === REPORT_EVERY - 1) report({ kind: 'packs', packs: writer.takeSealed() });
     }
-    // Stopped: what is durable already spares the next run the work.
-    return isStopped(job.control) ? writer.takeSealed() : await writer.finish();
+    return isStopped(job.control) ? [] : await writer.finish();
   } finally {
     await writer.close();
+    // Stopped or failed: what is durable already, the last writes under way included, spares the next run the work.
+    report({ kind: 'packs', packs: writer.takeSealed() });
     for (const reader of readers) reader.close();
   }
 }
