@@ -58,7 +58,7 @@ test('a machine stored before lists had a brief gets one', async () => {
     disks: [{ sizeBytes: 5e12 }, { sizeBytes: 7 }],
     limitation: null,
   };
-  await sql`insert into machines (name, state, inventory, enrolled_at) values ('pc', 'approved', ${sql.json(inventory)}, now())`;
+  await sql`insert into machines (name, state, inventory, enrolled_at) values ('pc', 'approved', ${JSON.stringify(inventory)}::jsonb, now())`;
   await migrateDatabase(address);
   const brief = { hostname: 'pc', os: 'Debian 13', disks: 2, totalBytes: 5_000_000_000_007, limitation: null };
   expect(await sql`select brief from machines`).toEqual([{ brief }]);
