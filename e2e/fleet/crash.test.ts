@@ -14,7 +14,7 @@ import { type Fleet, type Member, online, startFleet } from './fleet.ts';
 import type { Proc } from './process.ts';
 
 const MIB = 1 << 20;
-const DISK_MIB = 192;
+const DISK_MIB = 96;
 const rounds = Number(process.env.DISKFLEET_CRASH_ROUNDS ?? 102);
 const seed = process.env.DISKFLEET_CRASH_SEED ?? String(Date.now());
 
@@ -57,7 +57,7 @@ async function restoresExactly(pointId: string, expected: Buffer, name: string):
     pointId,
     diskIndex: 0,
     machineId: member.id,
-    target: { kind: 'newFile', fileName: name, sizeBytes: expected.length },
+    target: { kind: 'newFile', fileName: name },
   });
   const job = await fleet.api.restores.start.mutate({ planId: planned.planId, confirmText: planned.confirmText });
   const done = await fleet.waitJob(job.id);

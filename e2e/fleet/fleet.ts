@@ -43,6 +43,8 @@ export interface Fleet {
   readonly serverUrl: string;
   readonly vaultUrl: string;
   readonly vaultFolder: string;
+  /** For tests that let time pass: nothing else may touch it. */
+  readonly database: { readonly host: string; readonly user: string; readonly password: string; readonly database: string };
   readonly api: TRPCClient<AppRouter>;
   /** A client that only the console's signature speaks for: nobody is signed in. */
   readonly anonymous: TRPCClient<AppRouter>;
@@ -117,6 +119,7 @@ export async function startFleet(): Promise<Fleet> {
     serverUrl,
     vaultUrl,
     vaultFolder,
+    database: postgres,
     api,
     anonymous,
     bearer,

@@ -9,12 +9,14 @@ import { type JobContext, say, withJobVault } from './jobContext.ts';
 export async function backupJob(context: JobContext, spec: JobSpecOf<'backup'>): Promise<JobResult> {
   const { disks: present } = await listDisks(context.platform, context.settings);
   const disks: DiskToBackUp[] = [];
+  const live: string[] = [];
   for (const key of spec.diskKeys) {
     const disk = present.find((one) => one.key === key);
     if (disk === undefined) throw new AgentError('DISK_NOT_FOUND', `the disk ${key} is not plugged in`);
     if (disk.use.mounts.length > 0) {
       const text = `${disk.name} is ${disk.use.busyReason}: what changes while it is read may be saved half old, half new.`;
       context.op.onLog?.({ level: 'warning', text });
+      live.push(text);
     }
     const { path, name, model, serial } = disk;
     say(context, `Backing up ${name} (${path}, serial ${serial || 'unknown'}, ${formatBytes(disk.sizeBytes)}), ${spec.method}.`);
@@ -32,7 +34,7 @@ export async function backupJob(context: JobContext, spec: JobSpecOf<'backup'>):
   };
   const result = await withJobVault(context, spec.vault, (vault) => backup(vault, request, context.op));
   const { point, method, sourceBytes, usedBytes, readBytes, newBytes, storedBytes, seconds } = result;
-  const warnings = result.warnings.slice(0, 200);
+  const warnings = [...live, ...result.warnings].slice(0, 200);
   const [used, fresh, stored] = [usedBytes, newBytes, storedBytes].map(formatBytes);
   say(
     context,

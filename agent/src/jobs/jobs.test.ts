@@ -198,11 +198,11 @@ describe('restore', () => {
   });
 
   test('to a new file in the disk-files folder', async () => {
-    const { spec } = await restoreSpec({ kind: 'newFile', fileName: 'back.img', sizeBytes: 8 * MIB });
+    const { spec } = await restoreSpec({ kind: 'newFile', fileName: 'back.img' });
     await runJob(context(), spec);
     expect(await sha(at('disks/back.img'))).toBe(await sha(at('source.img')));
     await expect(
-      runJob(context(), (await restoreSpec({ kind: 'newFile', fileName: 'other.img', sizeBytes: 0 })).spec),
+      runJob(context(), (await restoreSpec({ kind: 'newFile', fileName: 'other.img' })).spec),
     ).resolves.toBeTruthy();
   });
 
@@ -284,7 +284,7 @@ describe('restore', () => {
   });
 
   test('no folder for disk files: no new file', async () => {
-    const { spec } = await restoreSpec({ kind: 'newFile', fileName: 'x.img', sizeBytes: 0 });
+    const { spec } = await restoreSpec({ kind: 'newFile', fileName: 'x.img' });
     await refused(spec, 'DISK_NOT_FOUND', {
       settings: {
         allowRemoteDiskWrites: true,

@@ -16,14 +16,10 @@ export const vaultGrantShape = z.object({
   keys: z.object({ idKey: base64, publicKey: base64.nullable(), privateKey: base64.nullable() }),
 });
 
-/** Where a restore writes. `newFile` is created inside the agent's disk-files folder. */
+/** Where a restore writes. `newFile` is created inside the agent's disk-files folder, as large as the saved disk. */
 export const targetRefShape = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('disk'), diskKey: z.string().min(1).max(160) }),
-  z.object({
-    kind: z.literal('newFile'),
-    fileName: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,80}$/),
-    sizeBytes: bytesNumber,
-  }),
+  z.object({ kind: z.literal('newFile'), fileName: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,80}$/) }),
 ]);
 export type TargetRef = z.infer<typeof targetRefShape>;
 

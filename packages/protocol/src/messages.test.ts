@@ -67,7 +67,7 @@ describe('messages', () => {
       },
       pointId: 'p',
       diskIndex: 0,
-      target: { kind: 'newFile', fileName, sizeBytes: 1 },
+      target: { kind: 'newFile', fileName },
       planHash: '0'.repeat(64),
       writeGrant: 'x',
     });

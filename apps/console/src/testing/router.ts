@@ -288,7 +288,7 @@ export function fixtureRouter(world: World) {
             machineId: z.string(),
             target: z.union([
               z.object({ kind: z.literal('disk'), diskKey: z.string() }),
-              z.object({ kind: z.literal('newFile'), fileName: z.string(), sizeBytes: z.number() }),
+              z.object({ kind: z.literal('newFile'), fileName: z.string() }),
             ]),
           }),
         )
@@ -300,7 +300,7 @@ export function fixtureRouter(world: World) {
             target.kind === 'disk'
               ? (machine.inventory.disks.find((disk) => disk.key === target.diskKey) ?? refuse('DISK_NOT_FOUND'))
               : null;
-          const sizeBytes = before?.sizeBytes ?? (target.kind === 'newFile' ? target.sizeBytes : 0);
+          const sizeBytes = before?.sizeBytes ?? (target.kind === 'newFile' ? 1e12 : 0);
           const fits = sizeBytes >= source.sizeBytes;
           const plan: RestorePlanView = {
             planId: newId(),

@@ -232,7 +232,7 @@ describe.skipIf(!hasTools)('a vault with a real backup in it (needs mkfs.fat and
     expect(toBlank.losses).toEqual([]);
     const toNew = await client.restores.plan.mutate({
       ...input,
-      target: { kind: 'newFile', fileName: 'new.img', sizeBytes: disk.sizeBytes },
+      target: { kind: 'newFile', fileName: 'new.img' },
     });
     expect(toNew).toMatchObject({ confirmText: 'desk new.img', target: { create: true } });
     expect(await onThePc(toNew.target)).toBe(toNew.planHash);

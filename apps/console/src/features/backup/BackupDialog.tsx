@@ -78,7 +78,7 @@ function BackupForm({
       open={open}
       onOpenChange={onOpenChange}
       title={`Back up ${machine.name}`}
-      note="Only what is used is read and stored; the PC can be worked on meanwhile."
+      note="Only what is used is read and stored. Disks in use are read as they are: back them up at a quiet time."
       footer={
         vaults.data?.length === 0 ? undefined : (
           <>

@@ -87,10 +87,7 @@ function TargetForm({ machine, point, source, onBack, onPlan }: TargetFormProps)
   const ready = target === newFile ? isFileName(fileName) : target !== null;
   const make = () => {
     if (target === null) return;
-    const ref =
-      target === newFile
-        ? ({ kind: 'newFile', fileName, sizeBytes: source.sizeBytes } as const)
-        : ({ kind: 'disk', diskKey: target } as const);
+    const ref = target === newFile ? ({ kind: 'newFile', fileName } as const) : ({ kind: 'disk', diskKey: target } as const);
     plan.mutate({ pointId: point.id, diskIndex: source.index, machineId: machine.id, target: ref });
   };
   const options = disks.map((disk) => ({
