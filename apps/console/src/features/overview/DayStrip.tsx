@@ -18,11 +18,15 @@ export function DayStrip({ days }: { days: OverviewView['days'] }) {
   return (
     <div className="border-line border-t px-5 py-5">
       <ol className="flex gap-1 overflow-x-auto pb-1" aria-label="Backups per day, oldest first">
-        {days.map((day) => {
+        {days.map((day, index) => {
           const { icon: Icon, look } = states[day.state];
           const label = describe(day);
           return (
-            <li key={day.day} title={label} className="min-w-6 flex-1">
+            <li
+              key={day.day}
+              title={label}
+              className={cn('relative min-w-5 flex-1', index < days.length - 12 && 'hidden sm:block')}
+            >
               <span className={cn('flex h-11 items-center justify-center rounded-md', look)}>
                 <Icon className="size-3.5" strokeWidth={2.4} aria-hidden />
                 <span className="sr-only">{label}</span>
@@ -32,7 +36,7 @@ export function DayStrip({ days }: { days: OverviewView['days'] }) {
         })}
       </ol>
       <div className="mt-2 flex flex-wrap items-center justify-between gap-x-6 gap-y-2 text-ink-3 text-xs">
-        <span>{days[0]?.day}</span>
+        <span className="hidden sm:inline">{days[0]?.day}</span>
         <ul className="flex flex-wrap gap-x-4 gap-y-1" aria-label="Meaning of the signs">
           {Object.values(states).map(({ text, icon: Icon, look }) => (
             <li key={text} className="flex items-center gap-1.5">
@@ -43,7 +47,7 @@ export function DayStrip({ days }: { days: OverviewView['days'] }) {
             </li>
           ))}
         </ul>
-        <span>today</span>
+        <span className="hidden sm:inline">today</span>
       </div>
     </div>
   );

@@ -4,7 +4,7 @@ import { cn } from '@/ui/cn';
 const names = [
   ['what', 'What'],
   ['where', 'Where'],
-  ['plan', 'Plan and confirm'],
+  ['plan', 'Plan'],
   ['run', 'Run'],
 ] as const;
 

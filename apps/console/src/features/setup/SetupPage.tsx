@@ -26,6 +26,9 @@ const words = [
   { title: 'Your first machine', note: 'The agent of this PC announces itself. Approve it, and it may be backed up.' },
 ] as const;
 
+/** Outlives the page: the router may mount it anew once the hash is taken out of the address. */
+let keptToken: string | null = null;
+
 /** The first five minutes. Which step it is follows from what exists already, so a reload goes on where it was. */
 export function SetupPage({ folder }: { folder: string }) {
   const trpc = useTRPC();
@@ -37,11 +40,17 @@ export function SetupPage({ folder }: { folder: string }) {
   const signedIn = status.data?.needsOwner === false;
   const vaults = useQuery(trpc.vaults.list.queryOptions(undefined, { enabled: signedIn, retry: false }));
   useEffect(() => {
-    const found = new URLSearchParams(window.location.hash.slice(1)).get('token');
-    if (!found) return;
-    setToken(found);
-    // A token does not belong in the history or on a screenshot.
-    window.history.replaceState(null, '', window.location.pathname);
+    const take = () => {
+      keptToken = new URLSearchParams(window.location.hash.slice(1)).get('token') ?? keptToken;
+      setToken(keptToken);
+      if (window.location.hash === '') return;
+      // A token does not belong in the history or on a screenshot.
+      window.history.replaceState(null, '', window.location.pathname);
+    };
+    take();
+    // The printed address may be opened in a tab that shows this page already.
+    window.addEventListener('hashchange', take);
+    return () => window.removeEventListener('hashchange', take);
   }, []);
   const signedOut = vaults.isError && isSignedOut(vaults.error);
   useEffect(() => {
