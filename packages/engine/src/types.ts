@@ -102,6 +102,8 @@ export interface UsedDisk {
   readonly layout: DiskLayout;
   readonly usedExtents: readonly Extent[];
   readonly usedBytes: number;
+  /** Bytes of a large unpartitioned tail that are not taken. */
+  readonly leftOutBytes: number;
 }
 
 /** Which saved disk goes where. */

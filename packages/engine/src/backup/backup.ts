@@ -7,6 +7,7 @@ import type { MapEntry, PointWriter, SavedDiskInfo, Vault } from '@diskfleet/vau
 import { EngineError } from '../errors.ts';
 import { placeOf } from '../layout/placeOf.ts';
 import { readUsedDisk } from '../layout/readUsedDisk.ts';
+import { sizeText } from '../sizeText.ts';
 import { cancelled } from '../threads/runThreads.ts';
 import type { BackupRequest, BackupResult, DiskToBackUp, Operation, UsedDisk } from '../types.ts';
 import { chooseParent, type Lineage } from './chooseParent.ts';
@@ -91,6 +92,10 @@ function warningsOf(scanned: readonly ScannedDisk[], op: Operation): string[] {
       const text = scanned.length > 1 ? `${disk.name}: ${warning}` : warning;
       warnings.push(text);
       op.onLog?.({ level: 'warning', text });
+    }
+    if (used.leftOutBytes > 0) {
+      const text = `${disk.name}: ${sizeText(used.leftOutBytes)} behind the last partition belong to none and are left out; a sector-by-sector backup keeps them.`;
+      op.onLog?.({ level: 'info', text });
     }
   }
   return warnings;

@@ -25,14 +25,21 @@ export async function readUsedDisk(device: BlockDevice, options: { sectorBySecto
   const found = await readVolumes(device);
   const warnings = [...found.warnings];
   const all = [{ offsetBytes: 0, lengthBytes: device.sizeBytes }];
-  const usedExtents = mergeExtents(options.sectorBySector === true ? all : await usedRanges(device, found, warnings));
+  const ranges = options.sectorBySector === true ? { taken: all, leftOutBytes: 0 } : await usedRanges(device, found, warnings);
+  const usedExtents = mergeExtents(ranges.taken);
   const layout = { ...(await layoutOf(device, found)), warnings };
-  return { layout, usedExtents, usedBytes: sumBytes(usedExtents) };
+  return { layout, usedExtents, usedBytes: sumBytes(usedExtents), leftOutBytes: ranges.leftOutBytes };
 }
 
-async function usedRanges(device: BlockDevice, found: DiskVolumes, warnings: string[]): Promise<Extent[]> {
+interface Ranges {
+  readonly taken: readonly Extent[];
+  readonly leftOutBytes: number;
+}
+
+async function usedRanges(device: BlockDevice, found: DiskVolumes, warnings: string[]): Promise<Ranges> {
   if (found.table === null) {
-    return usedOfVolume(found.filesystem, { what: 'the disk', startBytes: 0, sizeBytes: device.sizeBytes, warnings });
+    const place = { what: 'the disk', startBytes: 0, sizeBytes: device.sizeBytes, warnings };
+    return { taken: await usedOfVolume(found.filesystem, place), leftOutBytes: 0 };
   }
   const ranges: Extent[] = [];
   const partitioned: Extent[] = [];
@@ -43,8 +50,8 @@ async function usedRanges(device: BlockDevice, found: DiskVolumes, warnings: str
     const what = `partition ${partition.number}`;
     ranges.push(...(await usedOfVolume(filesystem, { what, startBytes, sizeBytes, warnings })));
   }
-  ranges.push(...usedOfGaps(device.sizeBytes, partitioned));
-  return ranges;
+  const gaps = usedOfGaps(device.sizeBytes, partitioned);
+  return { taken: [...ranges, ...gaps.taken], leftOutBytes: gaps.leftOutBytes };
 }
 
 interface VolumePlace {
@@ -76,11 +83,13 @@ async function usedOfVolume(filesystem: Filesystem | null, place: VolumePlace): 
   }
 }
 
-function usedOfGaps(diskBytes: number, partitioned: readonly Extent[]): Extent[] {
+function usedOfGaps(diskBytes: number, partitioned: readonly Extent[]): Ranges {
   const gaps = subtractExtents([{ offsetBytes: 0, lengthBytes: diskBytes }], partitioned);
   const tail = gaps.at(-1);
-  if (tail === undefined || tail.offsetBytes + tail.lengthBytes < diskBytes || tail.lengthBytes <= SMALL_TAIL_BYTES) return gaps;
+  const small = tail === undefined || tail.offsetBytes + tail.lengthBytes < diskBytes || tail.lengthBytes <= SMALL_TAIL_BYTES;
+  if (small) return { taken: gaps, leftOutBytes: 0 };
   // A disk with a table and no partition is all tail: its first MiB holds the table.
   const head = { offsetBytes: tail.offsetBytes, lengthBytes: MIB };
-  return [...gaps.slice(0, -1), head, { offsetBytes: diskBytes - MIB, lengthBytes: MIB }];
+  const last = { offsetBytes: diskBytes - MIB, lengthBytes: MIB };
+  return { taken: [...gaps.slice(0, -1), head, last], leftOutBytes: tail.lengthBytes - 2 * MIB };
 }

@@ -6,6 +6,7 @@
  * for GPT, has room for the backup table behind it); on a larger target the rest stays unpartitioned.
  */
 import { DiskError, encodePartitionTable, type PartitionTable } from '@diskfleet/disk';
+import { sizeText } from '../sizeText.ts';
 import type { DiskLayout, LayoutFilesystem, LayoutPartition, RestorePlan, RestoreTarget } from '../types.ts';
 import { hashPlan } from './planHash.ts';
 
@@ -82,7 +83,7 @@ function whyNot(source: PlanSource, target: RestoreTarget): Note[] {
   const needed = neededBytes(source);
   if (target.sizeBytes < needed) {
     const short = needed - target.sizeBytes;
-    const text = `${target.name} has ${target.sizeBytes} bytes; ${needed} are needed (${short} more) to hold every partition where it was`;
+    const text = `${target.name} has ${sizeText(target.sizeBytes)}; ${sizeText(needed)} are needed (${short} bytes more) to hold every partition where it was`;
     return [{ code: 'TARGET_TOO_SMALL', text }];
   }
   return whyTableDoesNotFit(source, target);
@@ -159,7 +160,7 @@ function lossesOf(target: DiskLayout, blank: boolean): RestorePlan['losses'] {
 function warningsOf({ layout, dataEndBytes }: PlanSource, target: RestoreTarget): Note[] {
   const notes: Note[] = [];
   if (target.sizeBytes > layout.sizeBytes && layout.table !== null) {
-    const text = `${target.sizeBytes - layout.sizeBytes} bytes at the end of ${target.name} will belong to no partition`;
+    const text = `${sizeText(target.sizeBytes - layout.sizeBytes)} at the end of ${target.name} will belong to no partition`;
     notes.push({ code: 'TARGET_LARGER', text });
   }
   if (target.sizeBytes < dataEndBytes && layout.table !== null) {

@@ -38,12 +38,19 @@ interface Span {
   readonly wanted: Wanted[];
 }
 
+/** Buffers of one `readChunks`: megabytes each, so they are kept for the next call instead of left to the collector. */
+interface ReadKit {
+  readonly buffers: Buffer[];
+  readonly scratch: { plain: Buffer };
+}
+
 export class StoredChunkReader {
   private readonly store: Store;
   private readonly keys: ReaderKeys;
   private readonly table: LocationTable;
   private readonly decoder: RecordDecoder;
   private readonly packKeys = new Map<string, Promise<PackKey>>();
+  private spareKit: ReadKit | null = null;
   private closed = false;
 
   constructor(store: Store, keys: ReaderKeys, table: LocationTable) {
@@ -101,9 +108,16 @@ export class StoredChunkReader {
   }
 
   async readChunks(ids: Iterable<Uint8Array>, onChunk: OnChunk): Promise<void> {
-    const spans = planSpans(this.wanted(ids));
-    const buffers = [Buffer.alloc(0), Buffer.alloc(0)];
-    const scratch = { plain: Buffer.alloc(0) };
+    const kit = this.spareKit ?? { buffers: [Buffer.alloc(0), Buffer.alloc(0)], scratch: { plain: Buffer.alloc(0) } };
+    this.spareKit = null;
+    try {
+      await this.readSpans(planSpans(this.wanted(ids)), kit, onChunk);
+    } finally {
+      this.spareKit = kit;
+    }
+  }
+
+  private async readSpans(spans: readonly Span[], { buffers, scratch }: ReadKit, onChunk: OnChunk): Promise<void> {
     const load = async (index: number): Promise<Buffer | unknown> => {
       const span = spans[index];
       if (span === undefined) return null;
