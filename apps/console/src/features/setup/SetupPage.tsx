@@ -26,9 +26,6 @@ const words = [
   { title: 'Your first machine', note: 'The agent of this PC announces itself. Approve it, and it may be backed up.' },
 ] as const;
 
-/** Outlives the page: the router may mount it anew once the hash is taken out of the address. */
-let keptToken: string | null = null;
-
 /** The first five minutes. Which step it is follows from what exists already, so a reload goes on where it was. */
 export function SetupPage({ folder }: { folder: string }) {
   const trpc = useTRPC();
@@ -40,17 +37,15 @@ export function SetupPage({ folder }: { folder: string }) {
   const signedIn = status.data?.needsOwner === false;
   const vaults = useQuery(trpc.vaults.list.queryOptions(undefined, { enabled: signedIn, retry: false }));
   useEffect(() => {
-    const take = () => {
-      keptToken = new URLSearchParams(window.location.hash.slice(1)).get('token') ?? keptToken;
-      setToken(keptToken);
-      if (window.location.hash === '') return;
-      // A token does not belong in the history or on a screenshot.
-      window.history.replaceState(null, '', window.location.pathname);
+    const take = (address: string) => {
+      const found = new URLSearchParams(new URL(address).hash.slice(1)).get('token');
+      if (found) setToken(found);
     };
-    take();
+    take(window.location.href);
     // The printed address may be opened in a tab that shows this page already.
-    window.addEventListener('hashchange', take);
-    return () => window.removeEventListener('hashchange', take);
+    const onHash = (event: HashChangeEvent) => take(event.newURL);
+    window.addEventListener('hashchange', onHash);
+    return () => window.removeEventListener('hashchange', onHash);
   }, []);
   const signedOut = vaults.isError && isSignedOut(vaults.error);
   useEffect(() => {
@@ -92,6 +87,8 @@ export function SetupPage({ folder }: { folder: string }) {
               token={token}
               onCreated={(chosen) => {
                 setPassword(chosen);
+                // The token is worth nothing from now on, and only clutters the address.
+                window.history.replaceState(null, '', window.location.pathname);
                 void status.refetch();
               }}
             />
