@@ -85,6 +85,7 @@ export interface PointView {
   readonly method: 'full' | 'incremental' | 'differential';
   readonly machineId: string;
   readonly machineName: string;
+  /** Names of the disks in it. */
   readonly source: string;
   readonly createdAt: string;
   readonly sizeBytes: number;

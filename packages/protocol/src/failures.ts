@@ -114,7 +114,7 @@ export const failureTexts = {
   VAULT_DAMAGED: {
     what: 'The vault has damage.',
     data: 'Points that do not need the damaged object are intact.',
-    todo: 'Run `diskfleet verify --data` to list exactly what is hurt; the next backup of the same data stores it anew.',
+    todo: 'Run `diskfleet verify --data` to list exactly what is hurt. Take the damaged packs it names out of the vault: the next backup of the same data stores it anew.',
   },
   VAULT_KEY_NEEDED: {
     what: 'The key of this vault is needed to read it.',

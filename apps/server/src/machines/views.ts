@@ -1,9 +1,9 @@
 import { agents, jobs, machines, points, vaults } from '@diskfleet/db';
 import { keyFingerprint, type MachineSummary, type MachineView } from '@diskfleet/protocol';
-import { and, asc, count, desc, eq, getTableColumns, ilike, inArray, or, type SQL, sql } from 'drizzle-orm';
+import { and, asc, count, desc, eq, getTableColumns, gt, ilike, inArray, or, type SQL, sql } from 'drizzle-orm';
 import type { Ctx } from '../context.ts';
 import { ServerError } from '../errors.ts';
-import { protectionOf } from '../overview/protection.ts';
+import { DEFAULT_OBJECTIVE_MS, protectionOf } from '../overview/protection.ts';
 
 const { inventory: _inventory, ...briefColumns } = getTableColumns(machines);
 
@@ -14,6 +14,8 @@ interface MachineFacts {
   readonly machine: MachineRow;
   readonly agent: AgentRow;
   readonly newestPoint: { readonly recordedAt: Date; readonly verifiedOk: boolean | null; readonly vaultState: string } | null;
+  /** What the recent restore points were made of: disk keys, joined by `+` where a point has several. */
+  readonly recentSources: readonly string[];
   readonly lastBackup: { readonly state: string; readonly endedAt: Date | null } | null;
   readonly activeJobs: number;
 }
@@ -45,7 +47,7 @@ export async function getMachine(ctx: Ctx, id: string): Promise<MachineView> {
   };
 }
 
-/** Everything a summary is made of, for all machines asked for in four queries. */
+/** Everything a summary is made of, for all machines asked for in five queries. */
 export async function machineFacts(ctx: Ctx, where: SQL | undefined): Promise<readonly MachineFacts[]> {
   const rows = await ctx.db
     .select({ machine: briefColumns, agent: agents })
@@ -66,6 +68,11 @@ export async function machineFacts(ctx: Ctx, where: SQL | undefined): Promise<re
     .innerJoin(vaults, eq(vaults.id, points.vaultId))
     .where(inArray(points.machineId, ids))
     .orderBy(points.machineId, desc(points.recordedAt));
+  const since = new Date(ctx.now().getTime() - DEFAULT_OBJECTIVE_MS);
+  const recent = await ctx.db
+    .selectDistinct({ machineId: points.machineId, source: points.source })
+    .from(points)
+    .where(and(inArray(points.machineId, ids), gt(points.recordedAt, since)));
   const backups = await ctx.db
     .selectDistinctOn([jobs.machineId], { machineId: jobs.machineId, state: jobs.state, endedAt: jobs.endedAt })
     .from(jobs)
@@ -77,18 +84,21 @@ export async function machineFacts(ctx: Ctx, where: SQL | undefined): Promise<re
     .where(and(inArray(jobs.machineId, ids), inArray(jobs.state, ['queued', 'offered', 'running'])))
     .groupBy(jobs.machineId);
   const newestOf = new Map(newest.map((row) => [row.machineId, row]));
+  const sourcesOf = Map.groupBy(recent, (row) => row.machineId);
   const backupOf = new Map(backups.map((row) => [row.machineId, row]));
   const activeOf = new Map(active.map(({ machineId, n }) => [machineId, n]));
   return rows.map(({ machine, agent }) => ({
     machine,
     agent,
     newestPoint: newestOf.get(machine.id) ?? null,
+    recentSources: (sourcesOf.get(machine.id) ?? []).map(({ source }) => source),
     lastBackup: backupOf.get(machine.id) ?? null,
     activeJobs: activeOf.get(machine.id) ?? 0,
   }));
 }
 
-export function toSummary(ctx: Ctx, { machine, agent, newestPoint, lastBackup, activeJobs }: MachineFacts): MachineSummary {
+export function toSummary(ctx: Ctx, facts: MachineFacts): MachineSummary {
+  const { machine, agent, newestPoint, lastBackup, activeJobs } = facts;
   const { id, name, brief } = machine;
   const online = ctx.hub.sessions.has(id);
   const protection = protectionOf({
@@ -97,6 +107,7 @@ export function toSummary(ctx: Ctx, { machine, agent, newestPoint, lastBackup, a
     newestVerifyFailed: newestPoint?.verifiedOk === false,
     vaultReachable: newestPoint?.vaultState !== 'unreachable',
     lastBackupFailedAt: lastBackup && lastBackup.state !== 'succeeded' ? lastBackup.endedAt : null,
+    uncovered: uncoveredOf(facts),
   });
   const copied = machine.state === 'approved' && agent.copySeenAt !== null;
   return {
@@ -117,6 +128,11 @@ export function toSummary(ctx: Ctx, { machine, agent, newestPoint, lastBackup, a
     agentVersion: agent.agentVersion,
     limitation: copied ? copyText(agent.copySeenAt) : brief.limitation,
   };
+}
+
+function uncoveredOf({ machine, recentSources }: MachineFacts): string[] {
+  const covered = new Set(recentSources.flatMap((source) => [source, ...source.split('+')]));
+  return (machine.brief.content ?? []).filter(({ key }) => !covered.has(key)).map(({ name }) => name);
 }
 
 function copyText(at: Date | null): string {

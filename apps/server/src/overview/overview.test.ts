@@ -11,6 +11,7 @@ const facts = fc.record({
   newestVerifyFailed: fc.boolean(),
   vaultReachable: fc.boolean(),
   lastBackupFailedAt: at,
+  uncovered: fc.array(fc.constantFrom('sda', 'nvme0n1', 'disk 2'), { maxLength: 3 }),
 });
 
 test('protected means: a recent point, not known bad, in a vault that answers, and no failure since', () => {
@@ -19,7 +20,12 @@ test('protected means: a recent point, not known bad, in a vault that answers, a
       const { state, reason } = protectionOf(given);
       const age = given.newestPointAt ? now.getTime() - given.newestPointAt.getTime() : Number.POSITIVE_INFINITY;
       const failedSince = given.newestPointAt && given.lastBackupFailedAt && given.lastBackupFailedAt > given.newestPointAt;
-      const fine = age <= DEFAULT_OBJECTIVE_MS && !given.newestVerifyFailed && given.vaultReachable && !failedSince;
+      const fine =
+        age <= DEFAULT_OBJECTIVE_MS &&
+        !given.newestVerifyFailed &&
+        given.vaultReachable &&
+        !failedSince &&
+        given.uncovered.length === 0;
       expect(state === 'protected').toBe(fine);
       expect(state === 'never').toBe(given.newestPointAt === null);
       expect(state === 'overdue').toBe(given.newestPointAt !== null && age > DEFAULT_OBJECTIVE_MS);

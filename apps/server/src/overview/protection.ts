@@ -13,6 +13,8 @@ export interface ProtectionFacts {
   readonly vaultReachable: boolean;
   /** When the last backup ended, if it did not succeed. */
   readonly lastBackupFailedAt: Date | null;
+  /** Names of built-in disks with something on them that no recent restore point holds. */
+  readonly uncovered: readonly string[];
   readonly objectiveMs?: number;
 }
 
@@ -34,6 +36,11 @@ export function protectionOf(facts: ProtectionFacts): { state: ProtectionState; 
   if (!facts.vaultReachable) return { state: 'at-risk', reason: 'The vault of the newest restore point cannot be reached.' };
   if (failed && failed > newestPointAt)
     return { state: 'at-risk', reason: 'The last backup failed; an earlier one is still recent enough.' };
+  const [first, ...more] = facts.uncovered;
+  if (first !== undefined) {
+    const others = more.length === 0 ? 'has' : `and ${more.length} more have`;
+    return { state: 'at-risk', reason: `${first} ${others} no recent backup.`.replace(/^./, (letter) => letter.toUpperCase()) };
+  }
   return { state: 'protected', reason: `The newest restore point is ${span(Math.max(0, ageMs))} old.` };
 }
 

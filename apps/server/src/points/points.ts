@@ -57,11 +57,16 @@ function select(ctx: Ctx, where: SQL | undefined) {
 
 /** For subjects of jobs and audit entries. */
 export function pointName({ point, machineName }: JoinedPoint): string {
-  return `${point.source} of ${machineName}, ${point.createdAt.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+  return `${diskNames(point)} of ${machineName}, ${point.createdAt.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+}
+
+/** The series is known by disk keys; people know their disks by name. */
+function diskNames({ disks, source }: JoinedPoint['point']): string {
+  return disks.map(({ name }) => name).join(', ') || source;
 }
 
 function toPointView({ point, vaultName, machineName }: JoinedPoint): PointView {
-  const { id, vaultId, kind, method, machineId, source, sizeBytes, usedBytes, newBytes, storedBytes, pinned, comment } = point;
+  const { id, vaultId, kind, method, machineId, sizeBytes, usedBytes, newBytes, storedBytes, pinned, comment } = point;
   const verified =
     point.verifiedAt && point.verifiedOk !== null ? { at: point.verifiedAt.toISOString(), ok: point.verifiedOk } : null;
   return {
@@ -72,7 +77,7 @@ function toPointView({ point, vaultName, machineName }: JoinedPoint): PointView 
     method,
     machineId,
     machineName,
-    source,
+    source: diskNames(point),
     createdAt: point.createdAt.toISOString(),
     sizeBytes,
     usedBytes,

@@ -29,7 +29,7 @@ export async function readPointRow(ctx: Ctx, job: JobRow, pointId: string): Prom
     jobId: job.id,
     kind: header.kind,
     method: header.method,
-    source: cleanText(header.source).slice(0, 200),
+    source: cleanText(header.source).slice(0, 8000),
     recordedAt: ctx.now(),
     createdAt: Number.isNaN(claimed.getTime()) ? ctx.now() : claimed,
     sizeBytes: header.sizeBytes,

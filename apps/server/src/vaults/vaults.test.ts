@@ -114,7 +114,7 @@ describe.skipIf(!hasTools)('a vault with a real backup in it (needs mkfs.fat and
       machineName: 'desk',
       vaultName: 'Main vault',
       method: 'full',
-      source: 'SRC-0001',
+      source: 'source.img',
       pinned: false,
       verified: null,
     });

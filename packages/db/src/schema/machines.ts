@@ -8,6 +8,8 @@ export interface MachineBrief {
   readonly disks: number;
   readonly totalBytes: number;
   readonly limitation: string | null;
+  /** Built-in disks with something on them: what a backup of this PC is expected to cover. Absent before the next inventory. */
+  readonly content?: readonly { readonly key: string; readonly name: string }[];
 }
 
 /** `pending` waits in the waiting room; a rejected machine is removed, a revoked one is kept with its points. */
