@@ -1,5 +1,6 @@
 /** Lists folders. An entry's `ref` is `root`, or where its 32-byte slot lies on the volume. */
 import { readBytes } from '@diskfleet/disk';
+import { describeEnd } from '../clusterChain.ts';
 import { FilesystemError } from '../errors.ts';
 import type { DirectoryEntry } from '../filesystem.ts';
 import type { Chains } from './chain.ts';
@@ -14,7 +15,7 @@ import {
   slotModifiedAtMs,
   slotSizeBytes,
 } from './slot.ts';
-import { clusterOffset, type FatVolume, isCluster } from './volume.ts';
+import type { FatVolume } from './volume.ts';
 
 /** The format's own bound: drivers refuse folders of more than 2 MiB. */
 const MAX_SLOTS = 65_536;
@@ -41,7 +42,7 @@ export interface PlacedSlot {
 
 /** @throws FilesystemError `FS_NOT_A_DIRECTORY`, `FS_NOT_FOUND`, `FS_DAMAGED`, `FS_TOO_LARGE` */
 export async function* listDirectory(chains: Chains, directory: DirectoryEntry): AsyncGenerator<DirectoryEntry> {
-  const first = await firstClusterOf(chains.volume, directory);
+  const first = await firstClusterOf(chains, directory);
   const longName = new LongName();
   for await (const placed of readSlots(chains, first)) {
     switch (slotKind(placed.slot)) {
@@ -83,31 +84,21 @@ export async function* readSlots(chains: Chains, firstCluster: number | null): A
 }
 
 async function* readPieces(chains: Chains, firstCluster: number | null): AsyncGenerator<{ bytes: Buffer; offsetBytes: number }> {
-  const { volume } = chains;
-  const { device, geometry } = volume;
+  const { device, geometry } = chains.volume;
   if (firstCluster === null) {
     yield { bytes: await readBytes(device, geometry.rootOffsetBytes, geometry.rootBytes), offsetBytes: geometry.rootOffsetBytes };
     return;
   }
   const chain = await chains.follow(firstCluster, Math.ceil(((MAX_SLOTS + 1) * SLOT_BYTES) / geometry.clusterBytes));
-  for (const [run, start] of chain.start.entries()) {
-    const clusters = (chain.at[run + 1] ?? chain.clusterCount) - (chain.at[run] ?? 0);
-    const runOffsetBytes = clusterOffset(volume, start);
-    const runBytes = clusters * geometry.clusterBytes;
-    for (let done = 0; done < runBytes; done += MAX_READ_BYTES) {
-      const bytes = await readBytes(device, runOffsetBytes + done, Math.min(MAX_READ_BYTES, runBytes - done));
-      yield { bytes, offsetBytes: runOffsetBytes + done };
-    }
+  for (const { offsetBytes, lengthBytes } of chains.runs(chain, MAX_READ_BYTES)) {
+    yield { bytes: await readBytes(device, offsetBytes, lengthBytes), offsetBytes };
   }
   if (chain.end !== 'whole')
     throw new FilesystemError('FS_DAMAGED', `The cluster chain of a folder is ${describeEnd(chain.end)}.`);
 }
 
-export function describeEnd(end: 'broken' | 'circle'): string {
-  return end === 'broken' ? 'broken' : 'a circle';
-}
-
-async function firstClusterOf(volume: FatVolume, directory: DirectoryEntry): Promise<number | null> {
+async function firstClusterOf(chains: Chains, directory: DirectoryEntry): Promise<number | null> {
+  const { volume } = chains;
   const { geometry } = volume;
   if (directory.type !== 'directory') throw new FilesystemError('FS_NOT_A_DIRECTORY', `${directory.name} is not a folder.`);
   const wide = geometry.kind === 'fat32';
@@ -115,7 +106,7 @@ async function firstClusterOf(volume: FatVolume, directory: DirectoryEntry): Pro
   const slot = await readSlot(volume, directory.ref);
   if (!isDirectorySlot(slot)) throw new FilesystemError('FS_NOT_A_DIRECTORY', `${directory.name} is not a folder.`);
   const first = slotFirstCluster(slot, wide);
-  if (!isCluster(volume, first))
+  if (!chains.isCluster(first))
     throw new FilesystemError('FS_DAMAGED', `The folder ${directory.name} begins outside the volume.`);
   return first;
 }

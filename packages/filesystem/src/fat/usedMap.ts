@@ -7,15 +7,14 @@
  * bits wide and so misses used clusters; it takes a FAT32 entry for used when only its four reserved bits are set; it looks at
  * the first copy of the FAT alone.
  */
-import { type Extent, readBytes } from '@diskfleet/disk';
+import { readBytes } from '@diskfleet/disk';
 import type { UsedMap } from '../filesystem.ts';
+import { MapBuilder } from '../mapBuilder.ts';
 import { entryFormat } from './fatEntries.ts';
 import type { FatVolume } from './volume.ts';
 
 const PIECE_BYTES = 1 << 20;
 const ZEROS = Buffer.alloc(PIECE_BYTES);
-/** A map of more pieces than this costs more memory than it saves copying. */
-const MAX_EXTENTS = 2 ** 21;
 
 export interface FatUsedMap extends UsedMap {
   /** What entry 1 of the FAT says: unmounted cleanly, no hard errors. */
@@ -63,43 +62,4 @@ export async function readUsedMap(volume: FatVolume, endBytes: number): Promise<
   const clustersEndBytes = geometry.dataOffsetBytes + geometry.clusterCount * geometry.clusterBytes;
   builder.add(clustersEndBytes, Math.max(0, endBytes - clustersEndBytes));
   return { ...builder.finish(warnings), warnings, clean };
-}
-
-/** Takes ranges in ascending order, merges neighbours, cuts at the end of the volume. */
-class MapBuilder {
-  private readonly extents: Extent[] = [];
-  private readonly limitBytes: number;
-  private start = 0;
-  private end = 0;
-  private full = false;
-
-  constructor(limitBytes: number) {
-    this.limitBytes = limitBytes;
-  }
-
-  add(offsetBytes: number, lengthBytes: number): void {
-    if (this.full || offsetBytes >= this.limitBytes) return;
-    const end = Math.min(offsetBytes + lengthBytes, this.limitBytes);
-    if (offsetBytes > this.end) {
-      this.close();
-      this.start = offsetBytes;
-      if (this.extents.length >= MAX_EXTENTS) {
-        this.full = true;
-        this.end = this.limitBytes;
-        return;
-      }
-    }
-    this.end = end;
-  }
-
-  finish(warnings: string[]): { extents: Extent[]; usedBytes: number } {
-    this.close();
-    if (this.full) warnings.push('The used clusters lie in too many pieces; the rest of the volume is taken whole.');
-    return { extents: this.extents, usedBytes: this.extents.reduce((sum, extent) => sum + extent.lengthBytes, 0) };
-  }
-
-  private close(): void {
-    if (this.end > this.start) this.extents.push({ offsetBytes: this.start, lengthBytes: this.end - this.start });
-    this.start = this.end;
-  }
 }
