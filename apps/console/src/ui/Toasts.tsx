@@ -68,7 +68,7 @@ export function Toasts() {
           </Radix.Root>
         );
       })}
-      <Radix.Viewport className="fixed right-0 bottom-0 z-60 m-4 grid w-[min(24rem,calc(100vw-2rem))] gap-2 outline-none" />
+      <Radix.Viewport className="fixed top-0 right-0 z-60 m-4 grid sm:top-auto sm:bottom-0 w-[min(24rem,calc(100vw-2rem))] gap-2 outline-none" />
     </Radix.Provider>
   );
 }

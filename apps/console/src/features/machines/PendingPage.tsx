@@ -1,7 +1,7 @@
 'use client';
 import type { MachineSummary } from '@diskfleet/protocol';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { Fingerprint, Hourglass } from 'lucide-react';
+import { Fingerprint, Hourglass, ShieldAlert } from 'lucide-react';
 import Link from 'next/link';
 import { formatBytes, formatCount } from '@/format/bytes';
 import { useTRPC } from '@/trpc/client';
@@ -112,7 +112,7 @@ export function PendingMachine({ machine, onApproved }: { machine: MachineSummar
         <Fact label="Seen">{machine.lastSeenAt ? <Time iso={machine.lastSeenAt} /> : 'not yet'}</Fact>
       </dl>
       {machine.limitation && (
-        <Note icon={Hourglass} className="mx-5 mb-5">
+        <Note icon={ShieldAlert} className="mx-5 mb-5">
           {machine.limitation}
         </Note>
       )}
