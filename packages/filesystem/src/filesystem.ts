@@ -5,7 +5,7 @@
  */
 import type { BlockDevice, Extent } from '@diskfleet/disk';
 
-export type FilesystemKind = 'ext2' | 'ext3' | 'ext4' | 'ntfs' | 'fat12' | 'fat16' | 'fat32';
+export type FilesystemKind = 'ext2' | 'ext3' | 'ext4' | 'ntfs' | 'fat12' | 'fat16' | 'fat32' | 'exfat';
 
 export interface FilesystemInfo {
   readonly kind: FilesystemKind;
@@ -60,6 +60,8 @@ export interface Filesystem {
   /** All entries but `.` and `..`, in on-disk order. Capped: a directory of more than 10 million entries is an error. */
   readDirectory(directory: DirectoryEntry): AsyncIterable<DirectoryEntry>;
   openFile(file: DirectoryEntry): Promise<FileReader>;
+  /** Where the volume itself says which names are the same but for case: two names are when this makes them equal. */
+  readonly foldName?: (name: string) => string;
 }
 
 /** One reader per format. `probe` is cheap (reads ≤ 128 KiB) and never throws on foreign bytes. */

@@ -1,11 +1,12 @@
 import type { BlockDevice } from '@diskfleet/disk';
+import { exfatReader } from './exfat/reader.ts';
 import { extReader } from './ext/index.ts';
 import { fatReader } from './fat/reader.ts';
 import type { Filesystem, FilesystemReader } from './filesystem.ts';
 import { ntfsReader } from './ntfs/reader.ts';
 
 /** One line per format, in probing order. */
-const readers: readonly FilesystemReader[] = [extReader, ntfsReader, fatReader];
+const readers: readonly FilesystemReader[] = [extReader, ntfsReader, fatReader, exfatReader];
 
 /** Finds the reader for a volume and opens it; null when no reader knows these bytes. */
 export async function openFilesystem(volume: BlockDevice): Promise<Filesystem | null> {

@@ -35,7 +35,7 @@ export interface Scratch {
   /** A sparse file of `sizeBytes`; returns its path. */
   sparseFile(name: string, sizeBytes: number): Promise<string>;
   /** Attaches a file (or a part of it) as a loop device; returns e.g. `/dev/loop3`. Needs root. */
-  attach(file: string, part?: { offsetBytes: number; lengthBytes: number }): Promise<string>;
+  attach(file: string, part?: { offsetBytes: number; lengthBytes: number }, sectorBytes?: number): Promise<string>;
   /** Mounts a device on a fresh folder and returns the folder. `type` e.g. `ext4` or `ntfs-3g`. Needs root. */
   mount(device: string, type: string, options?: string): Promise<string>;
   unmount(folder: string): Promise<void>;
@@ -62,9 +62,9 @@ export async function makeScratch(): Promise<Scratch> {
       await truncate(path, sizeBytes);
       return path;
     },
-    async attach(file, part) {
+    async attach(file, part, sectorBytes = 512) {
       const window = part ? ['-o', String(part.offsetBytes), '--sizelimit', String(part.lengthBytes)] : [];
-      const device = (await runTool('losetup', ['-f', '--show', ...window, file])).trim();
+      const device = (await runTool('losetup', ['-f', '--show', '-b', String(sectorBytes), ...window, file])).trim();
       undo.set(device, () => runTool('losetup', ['-d', device]));
       return device;
     },
