@@ -5,7 +5,7 @@
  */
 import type { BlockDevice, Extent } from '@diskfleet/disk';
 
-export type FilesystemKind = 'ext2' | 'ext3' | 'ext4' | 'ntfs' | 'fat12' | 'fat16' | 'fat32' | 'exfat';
+export type FilesystemKind = 'ext2' | 'ext3' | 'ext4' | 'ntfs' | 'fat12' | 'fat16' | 'fat32' | 'exfat' | 'xfs' | 'btrfs';
 
 export interface FilesystemInfo {
   readonly kind: FilesystemKind;
