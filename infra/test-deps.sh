@@ -4,7 +4,7 @@
 set -u
 declare -A package=(
   [mke2fs]=e2fsprogs [mkfs.fat]=dosfstools [mcopy]=mtools [mkntfs]=ntfs-3g [ntfs-3g]=ntfs-3g [partclone.ext4]=partclone
-  [sgdisk]=gdisk [sfdisk]=fdisk [losetup]=mount [mkfs.exfat]=exfatprogs [mount.exfat-fuse]=exfat-fuse [qemu-img]=qemu-utils [chromium]=chromium [setfattr]=attr [openssl]=openssl
+  [mkfs.xfs]=xfsprogs [sgdisk]=gdisk [sfdisk]=fdisk [losetup]=mount [mkfs.exfat]=exfatprogs [mount.exfat-fuse]=exfat-fuse [qemu-img]=qemu-utils [chromium]=chromium [setfattr]=attr [openssl]=openssl
   [zstd]=zstd [lsof]=lsof [mkfs.btrfs]=btrfs-progs
 )
 [ "${1:-}" = bench ] && package+=([restic]=restic [borg]=borgbackup)

@@ -1,6 +1,6 @@
 import { FilesystemError } from './errors.ts';
 
-/** Bounds-checked little-endian view of a buffer: the one way parsers look at bytes. */
+/** Bounds-checked view of a buffer, the one way parsers look at bytes. Little-endian but for the fields named `…be`. */
 export class ByteReader {
   readonly bytes: Buffer;
   readonly what: string;
@@ -47,6 +47,30 @@ export class ByteReader {
   u64big(offset: number): bigint {
     this.need(offset, 8);
     return this.bytes.readBigUInt64LE(offset);
+  }
+  u16be(offset: number): number {
+    this.need(offset, 2);
+    return this.bytes.readUInt16BE(offset);
+  }
+  u32be(offset: number): number {
+    this.need(offset, 4);
+    return this.bytes.readUInt32BE(offset);
+  }
+  i32be(offset: number): number {
+    this.need(offset, 4);
+    return this.bytes.readInt32BE(offset);
+  }
+  /** @throws FilesystemError `FS_DAMAGED` above 2^53 - 1, which no sane field reaches. */
+  u64be(offset: number): number {
+    const value = this.u64bigbe(offset);
+    if (value > BigInt(Number.MAX_SAFE_INTEGER)) {
+      throw new FilesystemError('FS_DAMAGED', `${this.what}: the number at ${offset} is absurdly large`);
+    }
+    return Number(value);
+  }
+  u64bigbe(offset: number): bigint {
+    this.need(offset, 8);
+    return this.bytes.readBigUInt64BE(offset);
   }
   slice(offset: number, length: number): Buffer {
     this.need(offset, length);
