@@ -45,5 +45,6 @@ export async function fillPlain(root: string, { scale, farLink }: { scale: numbe
   await writeFile(join(root, 'a/b/c/d/bottom'), 'deep');
   const many = join(root, 'many');
   await mkdir(many);
-  for (let index = 0; index < scale; index++) await writeFile(join(many, `entry-number-${index}`), `${index}`);
+  const padding = '-'.repeat(160);
+  for (let index = 0; index < scale; index++) await writeFile(join(many, `entry-number-${index}${padding}`), `${index}`);
 }
