@@ -13,7 +13,7 @@ export interface ImageOptions {
   /** Fills the mounted volume; default: files of every shape. */
   readonly fill?: (folder: string) => Promise<void>;
   /** Change the volume after it was filled, unmounted. */
-  readonly afterwards?: (image: string) => Promise<void>;
+  readonly afterwards?: (image: string, scratch: Scratch) => Promise<void>;
 }
 
 /** An image filled by the kernel, and the tree as the kernel shows it. Needs root. */
@@ -21,7 +21,7 @@ export async function makeBtrfsImage(scratch: Scratch, wanted: ImageOptions): Pr
   const image = await scratch.sparseFile(`${wanted.name}.img`, wanted.sizeMiB << 20);
   await runTool('mkfs.btrfs', ['-q', '-f', '-L', 'golden', ...(wanted.options ?? []), image]);
   await withMounted(scratch, image, wanted.mountOptions, wanted.fill ?? ((folder) => fill(folder, 300)));
-  await wanted.afterwards?.(image);
+  await wanted.afterwards?.(image, scratch);
   return { image, tree: await treeByKernel(scratch, image) };
 }
 
