@@ -14,7 +14,7 @@ import { makeScratch, partcloneUsedExtents } from '@diskfleet/filesystem/testing
 import { openVault, type SavedDisk } from '@diskfleet/vault';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
-import { bigDisk, changeDisk, makeDisk, type PartitionWindow, windowsOf } from '../images/disk.ts';
+import { changeDisk, makeDisk, type PartitionWindow, sparseDisk, windowsOf } from '../images/disk.ts';
 import { canLoop, run, withLoop, withMount } from '../images/tools.ts';
 import { cli, cliJson } from './cli.ts';
 
@@ -37,12 +37,12 @@ describe.skipIf(!canLoop && !process.env.CI)('round trip of an 8 GiB disk (needs
   let vault: string;
   let full: z.infer<typeof backupShape>;
   let incremental: z.infer<typeof backupShape>;
-  const windows = windowsOf(bigDisk);
+  const windows = windowsOf(sparseDisk);
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'diskfleet-round-trip-'));
     [disk, before, vault] = [join(folder, 'disk.img'), join(folder, 'before.img'), join(folder, 'vault')];
-    await makeDisk(disk, bigDisk);
+    await makeDisk(disk, sparseDisk);
     await run('cp', ['--sparse=always', disk, before]);
   }, 600_000);
   afterAll(() => rm(folder, { recursive: true, force: true }));
@@ -50,7 +50,7 @@ describe.skipIf(!canLoop && !process.env.CI)('round trip of an 8 GiB disk (needs
   test('backs up in full, then only what changed', async () => {
     await cliJson(['vault', 'create', vault]);
     full = backupShape.parse(await cliJson(['backup', 'disk', disk, '--vault', vault]));
-    await changeDisk(disk, bigDisk, 1);
+    await changeDisk(disk, sparseDisk, 1);
     incremental = backupShape.parse(await cliJson(['backup', 'disk', disk, '--vault', vault, '--method', 'incremental']));
     expect([full.method, incremental.method]).toEqual(['full', 'incremental']);
     expect(full.storedBytes).toBeLessThan(full.usedBytes);
@@ -110,7 +110,7 @@ describe.skipIf(!canLoop && !process.env.CI)('round trip of an 8 GiB disk (needs
       .object({ checkedBytes: z.number(), damaged: z.array(z.unknown()) })
       .parse(await cliJson(['verify', '--vault', vault, '--content']));
     expect(report.damaged).toEqual([]);
-    expect(report.checkedBytes).toBeGreaterThan(1e9);
+    expect(report.checkedBytes).toBeGreaterThan(4e8);
   });
 });
 
