@@ -9,3 +9,4 @@ export type {
   UsedMap,
 } from './filesystem.ts';
 export { openFilesystem } from './readers.ts';
+export { type RecognisedVolume, recogniseVolume } from './recognise/recogniseVolume.ts';

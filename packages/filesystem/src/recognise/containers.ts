@@ -1,0 +1,114 @@
+/** What holds volumes rather than files: volume managers, RAID, encryption, caches. Each block names the source of its layout. */
+import { crc32 } from 'node:zlib';
+import { formatUuid, type Recogniser, textOf } from './recogniser.ts';
+
+/**
+ * LVM2 (lib/format_text/layout.h): label of one sector, in any of the first four.
+ *
+ * | 0 | 8 | LABELONE | 8 | 8 | sector | 16 | 4 | crc | 20 | 4 | where the PV header begins | 24 | 8 | LVM2 001 |
+ * PV header: 0 uuid (32 characters), 32 size of the device (8).
+ */
+export const lvm2: Recogniser = {
+  kind: 'lvm2',
+  magics: [0, 512, 1024, 1536].map((atBytes) => ({ atBytes, bytes: 'LABELONE' })),
+  async describe(volume, magicAt) {
+    const label = await volume.at(magicAt, 512);
+    if (label === null || label.slice(24, 8).toString('latin1') !== 'LVM2 001') return null;
+    if (label.u64big(8) !== BigInt(magicAt / 512) || label.u32(16) !== labelChecksum(label.slice(20, 492))) return null;
+    const header = label.slice(label.u32(20), 40);
+    const id = header.toString('latin1', 0, 32);
+    const uuid = id.replace(/^(.{6})(.{4})(.{4})(.{4})(.{4})(.{4})(.{6})$/, '$1-$2-$3-$4-$5-$6-$7');
+    return { uuid, totalBytes: Number(header.readBigUInt64LE(32)) };
+  },
+};
+
+/** The usual CRC-32, with a start of its own and not inverted. */
+function labelChecksum(bytes: Buffer): number {
+  return ~crc32(bytes, ~0xf597a6cf >>> 0) >>> 0;
+}
+
+const LUKS_MAGIC = 'LUKS\xba\xbe';
+/** LUKS2 keeps a second header, whose place follows from the size of the first. */
+const LUKS_SECOND_MAGIC = 'SKUL\xba\xbe';
+const LUKS_SECOND_PLACES = [0x4000, 0x8000, 0x10000, 0x20000, 0x40000, 0x80000, 0x100000, 0x200000, 0x400000];
+
+/** LUKS (On-Disk Format 1.2.3 and LUKS2 1.1.3): | 6 | 2 | version, big-endian | 24 | 48 | label (2) | 168 | 40 | uuid | */
+export const luks: Recogniser = {
+  kind: 'luks2',
+  magics: [{ atBytes: 0, bytes: LUKS_MAGIC }, ...LUKS_SECOND_PLACES.map((atBytes) => ({ atBytes, bytes: LUKS_SECOND_MAGIC }))],
+  async describe(volume, magicAt) {
+    const header = await volume.at(magicAt, 512);
+    const version = header?.u16be(6);
+    if (!header || (version !== 1 && version !== 2) || (version === 1 && magicAt > 0)) return null;
+    const uuid = textOf(header.slice(168, 40));
+    return version === 1 ? { kind: 'luks1', uuid } : { kind: 'luks2', uuid, label: textOf(header.slice(24, 48)) };
+  },
+};
+
+const RAID_MAGIC = '\xfc\x4e\x2b\xa9';
+const RAID_OLD_ZONE_BYTES = 64 << 10;
+
+/**
+ * Members of a Linux software RAID (md_p.h). Version 1 stands at the end (1.0), the beginning (1.1) or 4 KiB behind it (1.2):
+ * | 4 | 4 | 1 | 16 | 16 | uuid of the array | 32 | 32 | its name | 144 | 8 | the sector it stands in |
+ * Version 0.90 stands in the last whole 64 KiB but none: | 4 | 4 | 0 | 20, 52, 56, 60 | 4 each | uuid of the array |
+ */
+export const linuxRaid: Recogniser = {
+  kind: 'linux-raid',
+  magics: [
+    { atBytes: 0, bytes: RAID_MAGIC },
+    { atBytes: 4096, bytes: RAID_MAGIC },
+    { atBytes: (sizeBytes) => Math.floor((Math.floor(sizeBytes / 512) - 16) / 8) * 4096, bytes: RAID_MAGIC },
+    {
+      atBytes: (sizeBytes) => Math.floor(sizeBytes / RAID_OLD_ZONE_BYTES - 1) * RAID_OLD_ZONE_BYTES,
+      bytes: RAID_MAGIC,
+    },
+  ],
+  async describe(volume, magicAt) {
+    const block = await volume.at(magicAt, 256);
+    if (block === null) return null;
+    if (block.u32(4) === 1 && block.u64big(144) === BigInt(magicAt / 512)) {
+      return { uuid: formatUuid(block.slice(16, 16)), label: textOf(block.slice(32, 32)) };
+    }
+    if (block.u32(4) !== 0 || block.u32(8) < 90 || magicAt % RAID_OLD_ZONE_BYTES !== 0) return null;
+    return { uuid: formatUuid(Buffer.from([20, 52, 56, 60].flatMap((at) => [...Buffer.from(block.slice(at, 4)).reverse()]))) };
+  },
+};
+
+/** BitLocker To Go shows itself as FAT32 and hides a GUID at 424; a fixed disk has its name where NTFS has its own. */
+const BITLOCKER_GUID = Buffer.from('3bd66749292ed84a8399f6a339e3d001', 'hex');
+
+/** BitLocker (libbde, BitLocker Drive Encryption format). It has no label and no id outside of its encrypted metadata. */
+export const bitlocker: Recogniser = {
+  kind: 'bitlocker',
+  magics: [
+    { atBytes: 3, bytes: '-FVE-FS-' },
+    { atBytes: 424, bytes: BITLOCKER_GUID.toString('latin1') },
+  ],
+  async describe(volume, magicAt) {
+    const boot = await volume.at(0, 512);
+    return boot?.u8(0) === 0xeb && boot.u16(510) === 0xaa55 && (magicAt === 3 || boot.u8(16) > 0) ? {} : null;
+  },
+};
+
+const BCACHE_MAGIC = '\xc6\x85\x73\xf6\x4e\x1a\x45\xca\x82\x65\xf5\x7f\x48\xba\x6d\x81';
+const BCACHEFS_MAGIC = '\xc6\x85\x73\xf6\x66\xce\x90\xa9\xd9\x6a\x60\xcf\x80\x3d\xf7\xef';
+const BCACHE_BLOCK_BYTES = 4096;
+
+/**
+ * bcache (include/uapi/linux/bcache.h) and bcachefs (bcachefs_format.h) both begin at 4 KiB, and old bcachefs has bcache's magic.
+ * bcache:   | 8 | 8 | sector: 8 | 16 | 8 | version 0 to 6 | 40 | 16 | uuid of the device | 72 | 32 | label |
+ * bcachefs: | 16 | 2 | version | 56 | 16 | uuid of the filesystem | 72 | 32 | label | 104 | 8 | sector: 8 |
+ */
+export const bcache: Recogniser = {
+  kind: 'bcache',
+  magics: [BCACHE_MAGIC, BCACHEFS_MAGIC].map((bytes) => ({ atBytes: BCACHE_BLOCK_BYTES + 24, bytes })),
+  async describe(volume) {
+    const block = await volume.at(BCACHE_BLOCK_BYTES, 256);
+    if (block === null) return null;
+    const label = textOf(block.slice(72, 32));
+    if (block.slice(24, 16).toString('latin1') === BCACHE_MAGIC && block.u64big(8) === 8n && block.u64big(16) <= 6n)
+      return { kind: 'bcache', uuid: formatUuid(block.slice(40, 16)), label };
+    return block.u64big(104) === 8n ? { kind: 'bcachefs', uuid: formatUuid(block.slice(56, 16)), label } : null;
+  },
+};
