@@ -114,10 +114,14 @@ describeNeeding({ tools, root: true }, 'XFS file content', () => {
     await device.close();
   });
 
-  test.each([1024, 4096])('trees of several levels, of a file and of free space (blocks of %i)', async (blockBytes) => {
+  test.each([
+    [1024, 'no reverse maps', 'rmapbt=0'],
+    [1024, 'reverse maps', 'rmapbt=1'],
+    [4096, 'no reverse maps', 'rmapbt=0'],
+  ])('trees of several levels, of a file and of free space (blocks of %i, %s)', async (blockBytes, _title, feature) => {
     const sizeBytes = blockBytes * 20_000;
-    const options = ['-b', `size=${blockBytes}`, '-d', 'agcount=1'];
-    const { image, device, tree, filesystem } = await volume(`comb${blockBytes}`, options, async (folder) => {
+    const options = ['-b', `size=${blockBytes}`, '-d', 'agcount=1', '-m', feature];
+    const { image, device, tree, filesystem } = await volume(`comb-${blockBytes}-${feature}`, options, async (folder) => {
       await runTool('fallocate', ['-l', String(sizeBytes), join(folder, 'comb')]);
       const file = await open(join(folder, 'comb'), 'r+');
       for (let at = 0; at < sizeBytes; at += blockBytes * 40)

@@ -1,3 +1,7 @@
+/**
+ * XFS, versions 4 and 5. Folders and files are shown as they are in their places: changes that are in the log alone (a volume
+ * caught while mounted and not frozen) show only after the log has been replayed. The used map knows about them all the same.
+ */
 import type { BlockDevice } from '@diskfleet/disk';
 import { FilesystemError } from '../errors.ts';
 import type { DirectoryEntry, Filesystem } from '../filesystem.ts';
