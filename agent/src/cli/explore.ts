@@ -105,8 +105,9 @@ function tableOf(entries: readonly ExploreEntry[]): string {
   return formatTable(['TYPE', 'SIZE', 'MODIFIED (UTC)', 'NAME'], rows);
 }
 
-function describe({ name, partition }: ExploreEntry): string {
+function describe({ name, partition, listable }: ExploreEntry): string {
   if (partition === null) return name;
   const { filesystem } = partition;
-  return `${name}  ${filesystem === null ? 'cannot be browsed' : filesystem.kind} ${filesystem?.label || partition.name}`.trimEnd();
+  const holds = [filesystem?.kind ?? '', filesystem?.label || partition.name, listable ? '' : '(cannot be browsed)'];
+  return `${name}  ${holds.filter((word) => word !== '').join(' ')}`.trimEnd();
 }

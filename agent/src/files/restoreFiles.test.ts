@@ -52,6 +52,7 @@ function explorerOf(root: Tree): Explorer {
     mode: 'mode' in tree ? (tree.mode ?? null) : null,
     linkTarget: tree.type === 'symlink' ? tree.target : null,
     partition: null,
+    listable: tree.type === 'directory',
   });
   // Paths are looked up by what was listed, so a name with a slash in it is found as well.
   const byPath = new Map<string, { name: string; tree: Tree }>([['/2', { name: '2', tree: root }]]);

@@ -88,6 +88,7 @@ export interface LayoutPartition {
   readonly filesystem: LayoutFilesystem | null;
 }
 
+/** A filesystem, or what else a volume may hold (swap, lvm2, luks2…): of what we do not read, all of `totalBytes` counts as used. */
 export interface LayoutFilesystem {
   readonly kind: string;
   readonly label: string;
@@ -206,8 +207,10 @@ export interface ExploreEntry {
   readonly mode: number | null;
   /** Set for symlinks, which are shown and never followed. */
   readonly linkTarget: string | null;
-  /** Set for the top folders of a disk with a partition table. `filesystem` null: its files cannot be listed. */
+  /** Set for the top folders of a disk with a partition table. */
   readonly partition: LayoutPartition | null;
+  /** It is a folder, or a partition whose files we can list. */
+  readonly listable: boolean;
 }
 
 /** The content of one file: random access, and from any point to the end. */

@@ -46,7 +46,7 @@ function byKindThenName(a: ExplorerEntry, b: ExplorerEntry): number {
   return folder || (a.name < b.name ? -1 : 1);
 }
 
-function toEntry({ name, type, sizeBytes, modifiedAtMs, linkTarget, partition }: ExploreEntry): ExplorerEntry {
+function toEntry({ name, type, sizeBytes, modifiedAtMs, linkTarget, partition, listable }: ExploreEntry): ExplorerEntry {
   const modified = modifiedAtMs === null ? null : new Date(modifiedAtMs);
   return {
     name,
@@ -55,7 +55,7 @@ function toEntry({ name, type, sizeBytes, modifiedAtMs, linkTarget, partition }:
     modifiedAt: modified && !Number.isNaN(modified.getTime()) ? modified.toISOString() : null,
     linkTarget,
     description: partition ? describe(partition) : null,
-    browsable: partition ? partition.filesystem !== null : type === 'directory',
+    browsable: listable,
   };
 }
 

@@ -28,7 +28,7 @@ export async function explore(device: BlockDevice): Promise<Explorer> {
   const found = await readVolumes(cached);
   const layout = await layoutOf(cached, found);
   const volumes = new Map<number, Volume>();
-  if (found.filesystem !== null) volumes.set(0, volumeOf(found.filesystem));
+  if (found.whole.filesystem !== null) volumes.set(0, volumeOf(found.whole.filesystem));
   for (const { partition, filesystem } of found.volumes) {
     if (filesystem !== null) volumes.set(partition.number, volumeOf(filesystem));
   }
@@ -74,7 +74,9 @@ function placeOfPath({ layout, volumes }: Walk, path: string): Place | null {
   }
   const volume = volumes.get(partition.number);
   if (volume === undefined)
-    throw unknown(`partition ${partition.number} (${partition.typeName}) holds no filesystem we can read`);
+    throw unknown(
+      `partition ${partition.number} (${partition.filesystem?.kind ?? partition.typeName}) holds no filesystem we can read`,
+    );
   return { partition, volume, segments: rest };
 }
 
@@ -85,7 +87,7 @@ function unknown(message: string): EngineError {
 async function* list(walk: Walk, path: string): AsyncGenerator<ExploreEntry> {
   const place = placeOfPath(walk, path);
   if (place === null) {
-    for (const partition of walk.layout.partitions) yield partitionEntry(partition);
+    for (const partition of walk.layout.partitions) yield partitionEntry(walk, partition);
     return;
   }
   const folder = await place.volume.finder.find(place.segments, path);
@@ -96,9 +98,9 @@ async function* list(walk: Walk, path: string): AsyncGenerator<ExploreEntry> {
 async function stat(walk: Walk, path: string): Promise<ExploreEntry> {
   const segments = path.split('/').filter((segment) => segment !== '');
   const top = walk.layout.partitions.find(({ number }) => String(number) === segments[0]);
-  if (top !== undefined && segments.length === 1) return partitionEntry(top);
+  if (top !== undefined && segments.length === 1) return partitionEntry(walk, top);
   const place = placeOfPath(walk, path);
-  if (place === null) return { ...partitionEntry(null), name: '' };
+  if (place === null) return partitionEntry(walk, null);
   return exploreEntry(await place.volume.finder.find(place.segments, path));
 }
 
@@ -132,10 +134,11 @@ async function* stream(reader: FileReader, fromByte: number, toByte: number): As
 }
 
 function exploreEntry({ name, type, sizeBytes, modifiedAtMs, mode, linkTarget }: DirectoryEntry): ExploreEntry {
-  return { name, type, sizeBytes, modifiedAtMs, mode, linkTarget, partition: null };
+  return { name, type, sizeBytes, modifiedAtMs, mode, linkTarget, partition: null, listable: type === 'directory' };
 }
 
-function partitionEntry(partition: LayoutPartition | null): ExploreEntry {
+function partitionEntry({ volumes }: Walk, partition: LayoutPartition | null): ExploreEntry {
   const name = partition === null ? '' : String(partition.number);
-  return { name, type: 'directory', sizeBytes: 0, modifiedAtMs: null, mode: null, linkTarget: null, partition };
+  const listable = partition === null || volumes.has(partition.number);
+  return { name, type: 'directory', sizeBytes: 0, modifiedAtMs: null, mode: null, linkTarget: null, partition, listable };
 }

@@ -1,5 +1,5 @@
 /** From a path to an entry, inside one filesystem. Symlinks are not followed: a link in the middle of a path is no folder. */
-import { type DirectoryEntry, type Filesystem, FilesystemError } from '@diskfleet/filesystem';
+import { type DirectoryEntry, type Filesystem, FilesystemError, type FilesystemKind } from '@diskfleet/filesystem';
 import { EngineError } from '../errors.ts';
 
 /** Folders remembered per filesystem, so that walking a deep tree does not read every folder above again and again. */
@@ -7,6 +7,8 @@ const MAX_REMEMBERED = 2000;
 /** Whoever opens one file of a folder mostly opens its neighbours next: the names of the last few folders are kept. */
 const MAX_LISTS = 4;
 const MAX_NAMES = 50_000;
+/** Where the case of a name does not count. */
+const CASELESS: ReadonlySet<FilesystemKind> = new Set(['ntfs', 'fat12', 'fat16', 'fat32', 'exfat'] as const);
 
 interface Names {
   readonly exact: ReadonlyMap<string, DirectoryEntry>;
@@ -22,7 +24,7 @@ export class PathFinder {
 
   constructor(filesystem: Filesystem) {
     this.#filesystem = filesystem;
-    this.#ignoreCase = !filesystem.info.kind.startsWith('ext');
+    this.#ignoreCase = CASELESS.has(filesystem.info.kind);
   }
 
   /**
@@ -45,7 +47,7 @@ export class PathFinder {
 
   async #child(folder: DirectoryEntry, name: string, path: string): Promise<DirectoryEntry> {
     const names = this.#lists.get(folder.ref) ?? (await this.#read(folder));
-    const found = names.exact.get(name) ?? names.folded.get(name.toUpperCase());
+    const found = names.exact.get(name) ?? names.folded.get(this.#fold(name));
     if (found === undefined) throw new EngineError('PATH_NOT_FOUND', `there is no ${path} on this disk`);
     return found;
   }
@@ -54,7 +56,7 @@ export class PathFinder {
     const names = { exact: new Map<string, DirectoryEntry>(), folded: new Map<string, DirectoryEntry>() };
     for await (const entry of this.#filesystem.readDirectory(folder)) {
       if (!names.exact.has(entry.name)) names.exact.set(entry.name, entry);
-      const folded = entry.name.toUpperCase();
+      const folded = this.#fold(entry.name);
       if (this.#ignoreCase && !names.folded.has(folded)) names.folded.set(folded, entry);
     }
     if (names.exact.size <= MAX_NAMES) this.#lists.set(folder.ref, names);
@@ -63,6 +65,11 @@ export class PathFinder {
       this.#lists.delete(oldest);
     }
     return names;
+  }
+
+  /** As the volume itself folds names, where it says how. */
+  #fold(name: string): string {
+    return this.#filesystem.foldName?.(name) ?? name.toUpperCase();
   }
 
   #remember(key: string, entry: DirectoryEntry): void {

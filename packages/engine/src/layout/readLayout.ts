@@ -1,7 +1,6 @@
 import { type BlockDevice, layoutFingerprint } from '@diskfleet/disk';
-import type { Filesystem } from '@diskfleet/filesystem';
 import type { DiskLayout, LayoutFilesystem } from '../types.ts';
-import { type DiskVolumes, readVolumes } from './readVolumes.ts';
+import { type DiskVolumes, readVolumes, type VolumeContent } from './readVolumes.ts';
 
 /**
  * What inventory and planning need to know of a disk, live or saved. Reads the table and a few blocks of each volume.
@@ -18,7 +17,7 @@ export async function layoutOf(device: BlockDevice, found: DiskVolumes): Promise
     sectorBytes: found.table?.sectorBytes ?? device.sectorBytes,
     table: found.table?.kind ?? null,
     tableId: found.table?.diskId ?? null,
-    partitions: found.volumes.map(({ partition, filesystem }) => ({
+    partitions: found.volumes.map(({ partition, filesystem, recognised }) => ({
       number: partition.number,
       startBytes: partition.startBytes,
       sizeBytes: partition.sizeBytes,
@@ -26,16 +25,21 @@ export async function layoutOf(device: BlockDevice, found: DiskVolumes): Promise
       typeName: partition.typeName,
       id: partition.id,
       name: partition.name,
-      filesystem: describe(filesystem),
+      filesystem: describe({ filesystem, recognised }),
     })),
-    filesystem: describe(found.filesystem),
+    filesystem: describe(found.whole),
     fingerprint: await layoutFingerprint(device),
     warnings: found.warnings,
   };
 }
 
-function describe(filesystem: Filesystem | null): LayoutFilesystem | null {
-  if (filesystem === null) return null;
+/** What no reader opened is never "not clean": nobody looked. */
+function describe({ filesystem, recognised }: VolumeContent): LayoutFilesystem | null {
+  if (filesystem === null) {
+    if (recognised === null) return null;
+    const { kind, label, uuid, totalBytes, usedBytes } = recognised;
+    return { kind, label, uuid, totalBytes, usedBytes, clean: true };
+  }
   const { kind, label, uuid, totalBytes, usedBytes, clean } = filesystem.info;
   return { kind, label, uuid, totalBytes, usedBytes, clean };
 }

@@ -86,6 +86,55 @@ describe.skipIf(missing.length > 0)(title, () => {
     expect(usedBytes).toBe(20 * MIB);
   });
 
+  test('what has no reader is named; of swap space its header is kept, of anything else all of it', async () => {
+    const swap = harness.path('swap');
+    writeFileSync(swap, Buffer.alloc(8 * MIB));
+    runTool('mkswap', ['-L', 'paging', swap]);
+    const secret = noise(4 * MIB, 5);
+    secret.write('LUKS\xba\xbe\0\x02', 0, 'latin1');
+    secret.fill(0, 8, 512);
+    secret.write('vault', 24);
+    const asleep = readFileSync(swap);
+    asleep.write('S1SUSPEND\0', 4086, 'latin1');
+    makeDisk(harness.path('kinds'), 40, {
+      kind: 'gpt',
+      parts: [
+        // One MiB more than its header speaks of.
+        { sizeMib: 9, kind: 'raw', bytes: readFileSync(swap) },
+        { sizeMib: 8, kind: 'raw', bytes: asleep },
+        { sizeMib: 4, kind: 'raw', bytes: secret },
+      ],
+    });
+    const { usedExtents: used, layout } = await readUsedDisk(load('kinds'));
+    expect(layout.warnings).toEqual([]);
+    expect(layout.partitions.map(({ filesystem }) => filesystem)).toMatchObject([
+      { kind: 'swap', label: 'paging', totalBytes: 8 * MIB, usedBytes: 4096, clean: true },
+      { kind: 'swsuspend', label: 'paging', totalBytes: 8 * MIB, usedBytes: 8 * MIB, clean: true },
+      { kind: 'luks2', label: 'vault', uuid: '', totalBytes: 4 * MIB, usedBytes: 4 * MIB, clean: true },
+    ]);
+    expect(usedIn(used, 1, 9)).toBe(4096);
+    expect(usedIn(used, 9, 10)).toBe(MIB);
+    expect(usedIn(used, 10, 18)).toBe(8 * MIB);
+    expect(usedIn(used, 18, 22)).toBe(4 * MIB);
+    const all = await readUsedDisk(load('kinds'), { sectorBySector: true });
+    expect(all.usedBytes).toBe(40 * MIB);
+  });
+
+  test('a disk without a table is named too, and a stale swap header never hides a damaged filesystem', async () => {
+    makeVolume(harness.path('ext'), { sizeMib: 12, kind: 'ext4' });
+    const bytes = readFileSync(harness.path('ext'));
+    // The magic stays, the geometry makes no sense: its reader refuses it.
+    bytes.fill(0xff, 1024 + 8, 1024 + 56);
+    bytes.write('SWAPSPACE2', 4086, 'latin1');
+    bytes.writeUInt32LE(1, 1024);
+    bytes.writeUInt32LE(12 * 256 - 1, 1028);
+    const damaged = await readUsedDisk(memoryDevice(bytes));
+    expect(damaged.usedBytes).toBe(12 * MIB);
+    const secret = Buffer.alloc(2 * MIB);
+    secret.write('LUKS\xba\xbe\0\x01', 0, 'latin1');
+    expect((await readLayout(memoryDevice(secret))).filesystem).toMatchObject({ kind: 'luks1', usedBytes: 2 * MIB });
+  });
+
   test('bytes of a disk have places with names', async () => {
     makeDisk(harness.path('named'), 20, { kind: 'gpt', parts: [{ sizeMib: 8, kind: 'ext4' }] });
     const layout = await readLayout(load('named'));

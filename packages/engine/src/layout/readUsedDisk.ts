@@ -1,16 +1,16 @@
 /**
  * Which bytes of a disk are worth keeping. Everything the partition table area, the boot code and the gaps between partitions
- * hold; of each partition the used blocks of its filesystem and whatever lies behind the filesystem; all of what we cannot read.
+ * hold; of each partition the used blocks of its filesystem and whatever lies behind the filesystem; of swap space its header
+ * and whatever lies behind it; all of what we cannot read.
  * Ranges taken whole may well be zero: that is found when they are read, and zeros are never stored.
  *
  * Left out on purpose: a large unpartitioned tail of the disk (old data of no partition), except its last MiB, where backup
  * tables and RAID or dynamic-disk databases live. `sectorBySector` keeps it.
  */
 import { type BlockDevice, type Extent, mergeExtents, subtractExtents, sumBytes } from '@diskfleet/disk';
-import type { Filesystem } from '@diskfleet/filesystem';
 import type { UsedDisk } from '../types.ts';
 import { layoutOf } from './readLayout.ts';
-import { type DiskVolumes, readVolumes, reasonOf } from './readVolumes.ts';
+import { type DiskVolumes, readVolumes, reasonOf, type VolumeContent } from './readVolumes.ts';
 
 const MIB = 1024 * 1024;
 /** An unpartitioned tail up to this size is taken whole. */
@@ -39,16 +39,16 @@ interface Ranges {
 async function usedRanges(device: BlockDevice, found: DiskVolumes, warnings: string[]): Promise<Ranges> {
   if (found.table === null) {
     const place = { what: 'the disk', startBytes: 0, sizeBytes: device.sizeBytes, warnings };
-    return { taken: await usedOfVolume(found.filesystem, place), leftOutBytes: 0 };
+    return { taken: await usedOfVolume(found.whole, place), leftOutBytes: 0 };
   }
   const ranges: Extent[] = [];
   const partitioned: Extent[] = [];
-  for (const { partition, filesystem } of found.volumes) {
+  for (const { partition, filesystem, recognised } of found.volumes) {
     if (partition.role === 'extended' || partition.sizeBytes === 0) continue;
     const { startBytes, sizeBytes } = partition;
     partitioned.push({ offsetBytes: startBytes, lengthBytes: sizeBytes });
     const what = `partition ${partition.number}`;
-    ranges.push(...(await usedOfVolume(filesystem, { what, startBytes, sizeBytes, warnings })));
+    ranges.push(...(await usedOfVolume({ filesystem, recognised }, { what, startBytes, sizeBytes, warnings })));
   }
   const gaps = usedOfGaps(device.sizeBytes, partitioned);
   return { taken: [...ranges, ...gaps.taken], leftOutBytes: gaps.leftOutBytes };
@@ -61,10 +61,13 @@ interface VolumePlace {
   readonly warnings: string[];
 }
 
-async function usedOfVolume(filesystem: Filesystem | null, place: VolumePlace): Promise<Extent[]> {
+async function usedOfVolume({ filesystem, recognised }: VolumeContent, place: VolumePlace): Promise<Extent[]> {
   const { what, startBytes, sizeBytes, warnings } = place;
   const whole = [{ offsetBytes: startBytes, lengthBytes: sizeBytes }];
-  if (filesystem === null) return whole;
+  if (filesystem === null) {
+    const kept = recognised?.usedExtents;
+    return recognised && kept ? placed(kept, recognised.totalBytes, place) : whole;
+  }
   try {
     const map = await filesystem.usedMap();
     for (const warning of map.warnings) warnings.push(`${what}: ${warning}`);
@@ -75,12 +78,17 @@ async function usedOfVolume(filesystem: Filesystem | null, place: VolumePlace): 
       );
       return whole;
     }
-    const used = map.extents.map((extent) => ({ ...extent, offsetBytes: startBytes + extent.offsetBytes }));
-    return [...used, { offsetBytes: startBytes + totalBytes, lengthBytes: sizeBytes - totalBytes }];
+    return placed(map.extents, totalBytes, place);
   } catch (error) {
     warnings.push(`${what}: its map of used blocks cannot be read, so all of it is taken: ${reasonOf(error)}`);
     return whole;
   }
+}
+
+/** The used extents of a volume as bytes of the disk, and what lies behind its `totalBytes`. */
+function placed(extents: readonly Extent[], totalBytes: number, { startBytes, sizeBytes }: VolumePlace): Extent[] {
+  const used = extents.map((extent) => ({ ...extent, offsetBytes: startBytes + extent.offsetBytes }));
+  return [...used, { offsetBytes: startBytes + totalBytes, lengthBytes: sizeBytes - totalBytes }];
 }
 
 function usedOfGaps(diskBytes: number, partitioned: readonly Extent[]): Ranges {

@@ -1,5 +1,6 @@
 /**
- * One look at a disk for both inventory and backup: its partition table and an opened reader for every volume we know.
+ * One look at a disk for both inventory and backup: its partition table and an opened reader for every volume we know, and the
+ * name of what we know but do not read.
  * A damaged table or filesystem never stops the look: it is named in the warnings and the bytes count as "not understood".
  */
 import {
@@ -10,40 +11,47 @@ import {
   readPartitionTable,
   sliceDevice,
 } from '@diskfleet/disk';
-import { type Filesystem, FilesystemError, openFilesystem } from '@diskfleet/filesystem';
+import { type Filesystem, FilesystemError, openFilesystem, type RecognisedVolume, recogniseVolume } from '@diskfleet/filesystem';
 
-interface VolumeOfPartition {
-  readonly partition: Partition;
+/** What lies on a volume. `recognised` is set only where there is no reader for it, or its reader could not open it. */
+export interface VolumeContent {
   readonly filesystem: Filesystem | null;
+  readonly recognised: RecognisedVolume | null;
+}
+
+interface VolumeOfPartition extends VolumeContent {
+  readonly partition: Partition;
 }
 
 export interface DiskVolumes {
   readonly table: PartitionTable | null;
   readonly volumes: readonly VolumeOfPartition[];
-  /** The disk's one filesystem when it has no table. */
-  readonly filesystem: Filesystem | null;
+  /** What the disk holds when it has no table. */
+  readonly whole: VolumeContent;
   readonly warnings: readonly string[];
 }
+
+const nothing: VolumeContent = { filesystem: null, recognised: null };
 
 export async function readVolumes(device: BlockDevice): Promise<DiskVolumes> {
   const warnings: string[] = [];
   const table = await readTable(device, warnings);
   if (table === null) {
-    return { table, volumes: [], filesystem: await openVolume(device, 'the disk', warnings), warnings };
+    return { table, volumes: [], whole: await openVolume(device, 'the disk', warnings), warnings };
   }
   const volumes: VolumeOfPartition[] = [];
   for (const partition of table.partitions) {
     const known = partition.role !== 'extended' && partition.sizeBytes > 0;
-    const filesystem = known
+    const content = known
       ? await openVolume(
           sliceDevice(device, partition.startBytes, partition.sizeBytes),
           `partition ${partition.number}`,
           warnings,
         )
-      : null;
-    volumes.push({ partition, filesystem });
+      : nothing;
+    volumes.push({ partition, ...content });
   }
-  return { table, volumes, filesystem: null, warnings };
+  return { table, volumes, whole: nothing, warnings };
 }
 
 async function readTable(device: BlockDevice, warnings: string[]): Promise<PartitionTable | null> {
@@ -58,11 +66,23 @@ async function readTable(device: BlockDevice, warnings: string[]): Promise<Parti
   }
 }
 
-async function openVolume(volume: BlockDevice, what: string, warnings: string[]): Promise<Filesystem | null> {
+async function openVolume(volume: BlockDevice, what: string, warnings: string[]): Promise<VolumeContent> {
   try {
-    return await openFilesystem(volume);
+    const filesystem = await openFilesystem(volume);
+    return { filesystem, recognised: filesystem === null ? await recogniseVolume(volume) : null };
   } catch (error) {
     warnings.push(`${what}: its filesystem cannot be read, so all of it counts as used: ${reasonOf(error)}`);
+    return { filesystem: null, recognised: await nameOf(volume) };
+  }
+}
+
+/** The name of a volume that could not be opened: none of its bytes are left out, whatever the name. */
+async function nameOf(volume: BlockDevice): Promise<RecognisedVolume | null> {
+  try {
+    const found = await recogniseVolume(volume);
+    return found && { ...found, usedExtents: null, usedBytes: found.totalBytes };
+  } catch (error) {
+    reasonOf(error);
     return null;
   }
 }

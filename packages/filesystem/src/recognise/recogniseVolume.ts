@@ -61,8 +61,8 @@ export async function recogniseVolume(device: BlockDevice): Promise<RecognisedVo
   if (first === undefined) return null;
   const claimed = first.totalBytes ?? 0;
   const totalBytes = claimed > 0 && claimed <= device.sizeBytes ? claimed : device.sizeBytes;
-  const fits = first.usedExtents?.every(({ offsetBytes, lengthBytes }) => offsetBytes + lengthBytes <= totalBytes);
-  const usedExtents = fits && others.length === 0 ? (first.usedExtents ?? null) : null;
+  // A header that claims more than there is may be a remnant: nothing is left out on its word.
+  const usedExtents = totalBytes === claimed && others.length === 0 ? (first.usedExtents ?? null) : null;
   return {
     kind: first.kind,
     label: first.label ?? '',

@@ -2,12 +2,14 @@
  * Linux swap space. The magic ends the first page, whose size is that of the machine's memory pages, so it may stand at several
  * places; while a machine is suspended another one takes its place and the pages hold its memory.
  *
- * | at | bytes | field | | 1024 | 4 | version 1 | 1028 | 4 | last page | 1036 | 16 | uuid | 1052 | 16 | label |
+ * | at | bytes | field | | 1024 | 4 | version 1 | 1028 | 4 | last page | 1036 | 16 | uuid | 1052 | 16 | label | 1068 | 468 | zero |
  */
 import { type Description, formatUuid, type Magic, type Recogniser, textOf, type VolumeBytes } from './recogniser.ts';
 
 const PAGE_SIZES = [4096, 8192, 16_384, 32_768, 65_536];
 const MAGIC_BYTES = 10;
+const PADDING_OFFSET_BYTES = 1068;
+const PADDING_BYTES = 468;
 
 function atPageEnds(magics: readonly string[], fromEndBytes: number): Magic[] {
   return PAGE_SIZES.flatMap((pageBytes) => magics.map((bytes) => ({ atBytes: pageBytes - fromEndBytes, bytes })));
@@ -33,9 +35,12 @@ export const swap: Recogniser = {
   async describe(volume, magicAt) {
     const pageBytes = magicAt + MAGIC_BYTES;
     const found = await describeHeader(volume, pageBytes);
+    const padding = await volume.at(PADDING_OFFSET_BYTES, PADDING_BYTES);
     // What was swapped out is lost with the running system; a new one needs the header alone.
     const usedExtents = [{ offsetBytes: 0, lengthBytes: pageBytes }];
-    return found?.totalBytes === undefined ? found : { ...found, usedExtents };
+    // Where zeros belong, ext has the middle of its superblock: a remnant of swap space must not hide a damaged ext volume.
+    const sound = found?.totalBytes !== undefined && padding?.bytes.every((byte) => byte === 0);
+    return sound ? { ...found, usedExtents } : found;
   },
 };
 
