@@ -6,7 +6,7 @@
 import { ByteReader } from '../byteReader.ts';
 import { toVolumeBlock, type Volume } from './volume.ts';
 
-export const logBlockBytes = 512;
+const logBlockBytes = 512;
 const recordMagic = 0xfeedbabe;
 const unmountFlag = 0x20;
 const wordsPerHeader = 64;
