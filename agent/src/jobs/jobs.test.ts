@@ -201,9 +201,7 @@ describe('restore', () => {
     const { spec } = await restoreSpec({ kind: 'newFile', fileName: 'back.img' });
     await runJob(context(), spec);
     expect(await sha(at('disks/back.img'))).toBe(await sha(at('source.img')));
-    await expect(
-      runJob(context(), (await restoreSpec({ kind: 'newFile', fileName: 'other.img' })).spec),
-    ).resolves.toBeTruthy();
+    await expect(runJob(context(), (await restoreSpec({ kind: 'newFile', fileName: 'other.img' })).spec)).resolves.toBeTruthy();
   });
 
   const refused = async (spec: JobSpecOf<'restore'>, code: string, more: Parameters<typeof context>[0] = {}) => {
