@@ -1,12 +1,20 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { open, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Extent, memoryDevice, subtractExtents } from '@diskfleet/disk';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { fill, noise } from '../ext/testing/extContent.ts';
 import type { Filesystem } from '../filesystem.ts';
-import { describeNeeding, expectCode, makeScratch, mutationContract, type Scratch, treeOfFilesystem } from '../testing/index.ts';
+import {
+  describeNeeding,
+  expectCode,
+  makeScratch,
+  mutationContract,
+  runTool,
+  type Scratch,
+  treeOfFilesystem,
+} from '../testing/index.ts';
 import { btrfsReader } from './index.ts';
-import { type ImageOptions, makeBtrfsImage, subvolume } from './testing/btrfsImage.ts';
+import { type ImageOptions, makeBtrfsImage, subvolume, withMounted } from './testing/btrfsImage.ts';
 import { metadataOf, resealedDevice, seal } from './testing/resealed.ts';
 
 async function fillLittle(folder: string): Promise<void> {
@@ -60,6 +68,32 @@ describeNeeding({ tools, root: true }, 'btrfs, damaged', () => {
     makeImage: async () => ({ bytes: await makeBytes({ ...small, mountOptions: 'compress-force=lzo' }) }),
   });
 
+  mutationContract('a log to replay', {
+    reader: { ...btrfsReader, open: (device) => btrfsReader.open(resealedDevice(device)) },
+    runs,
+    makeImage: async () => {
+      const scratch = await makeScratch();
+      try {
+        const image = await scratch.sparseFile('live.img', 24 << 20);
+        await runTool('mkfs.btrfs', ['-q', '-f', '--mixed', '-n', '4096', image]);
+        let bytes = Buffer.alloc(0);
+        await withMounted(scratch, image, 'commit=300', async (folder) => {
+          for (let index = 0; index < 40; index++) {
+            const file = await open(join(folder, `synced${index}`), 'w');
+            await file.write(noise(index * 300, index));
+            await file.sync();
+            await file.close();
+          }
+          bytes = await readFile(image);
+        });
+        expect((await btrfsReader.open(memoryDevice(bytes))).info.clean).toBe(false);
+        return { bytes, metadata: metadataOf(bytes) };
+      } finally {
+        await scratch.dispose();
+      }
+    },
+  });
+
   describe('one thing wrong', () => {
     let scratch: Scratch;
     let healthy: Buffer;
@@ -73,10 +107,10 @@ describeNeeding({ tools, root: true }, 'btrfs, damaged', () => {
         for (let index = 0; index < 300; index++) await writeFile(join(folder, `file${index}`), noise(5000, index));
       };
       healthy = await readFile((await makeBtrfsImage(scratch, { name: 'h', sizeMiB: 160, fill: folders })).image);
-      healthyExtents = (await (await open(healthy)).usedMap()).extents;
+      healthyExtents = (await (await openBytes(healthy)).usedMap()).extents;
     });
     afterAll(() => scratch?.dispose());
-    const open = (bytes: Buffer): Promise<Filesystem> => btrfsReader.open(memoryDevice(bytes));
+    const openBytes = (bytes: Buffer): Promise<Filesystem> => btrfsReader.open(memoryDevice(bytes));
 
     /** Where all copies of the nodes in use of a tree lie. */
     function nodesOf(owner: number, level: number): number[] {
@@ -96,11 +130,11 @@ describeNeeding({ tools, root: true }, 'btrfs, damaged', () => {
     async function after(breakIt: (bytes: Buffer) => void): Promise<Filesystem> {
       const bytes = Buffer.from(healthy);
       breakIt(bytes);
-      return open(bytes);
+      return openBytes(bytes);
     }
 
     test('one of two copies of every node gone: nothing is lost, nothing is taken whole', async () => {
-      const expected = await treeOfFilesystem(await open(healthy));
+      const expected = await treeOfFilesystem(await openBytes(healthy));
       for (const which of [0, 1]) {
         const filesystem = await after((bytes) => {
           const seen = new Map<bigint, number>();
@@ -173,7 +207,7 @@ describeNeeding({ tools, root: true }, 'btrfs, damaged', () => {
         bytes[type] = 167;
         seal(bytes.subarray(at, at + nodeBytes));
       }
-      const map = await (await open(bytes)).usedMap();
+      const map = await (await openBytes(bytes)).usedMap();
       expect(map.warnings).toEqual([
         expect.stringMatching(
           /^The extents of a chunk and the count of its block group disagree: the chunk at \d+ was taken whole\.$/,
@@ -184,7 +218,7 @@ describeNeeding({ tools, root: true }, 'btrfs, damaged', () => {
 
     test('the first superblock damaged: the copy at 64 MiB serves, and every chunk is taken whole', async () => {
       const filesystem = await after((bytes) => bytes.fill(0xff, superblock + 0x300, superblock + 0x310));
-      expect(filesystem.info).toEqual((await open(healthy)).info);
+      expect(filesystem.info).toEqual((await openBytes(healthy)).info);
       const map = await filesystem.usedMap();
       expect(map.warnings).toEqual([expect.stringMatching(/^The first superblock is damaged or older than a copy: /)]);
       expect(subtractExtents(healthyExtents, map.extents)).toEqual([]);
@@ -232,6 +266,30 @@ describeNeeding({ tools, root: true }, 'btrfs, damaged', () => {
         }
       });
       await expectCode(filesystem, 'FS_UNSUPPORTED');
+    });
+
+    const storedOtherwise: readonly [string, number, 'FS_ENCRYPTED_FILE' | 'FS_UNSUPPORTED'][] = [
+      ['encrypted', 17, 'FS_ENCRYPTED_FILE'],
+      ['compressed in a way of the future', 16, 'FS_UNSUPPORTED'],
+      ['encoded in a way of the future', 18, 'FS_UNSUPPORTED'],
+    ];
+    test.each(storedOtherwise)('a file that is %s is listed, and refused by name when it is opened', async (_, field, code) => {
+      const filesystem = await after((bytes) => {
+        for (const at of nodesOf(5, 0)) {
+          for (let index = 0; index < bytes.readUInt32LE(at + 0x60); index++) {
+            const item = at + 101 + index * 25;
+            if (bytes[item + 8] === 108) bytes.writeUInt8(9, at + 101 + bytes.readUInt32LE(item + 17) + field);
+          }
+          seal(bytes.subarray(at, at + nodeBytes));
+        }
+      });
+      let refused = 0;
+      for await (const entry of filesystem.readDirectory(await filesystem.root())) {
+        if (entry.type !== 'file' || entry.sizeBytes === 0) continue;
+        await expectCode(filesystem.openFile(entry), code);
+        refused++;
+      }
+      expect(refused).toBeGreaterThan(300);
     });
 
     test('an error flag is not clean', async () => {

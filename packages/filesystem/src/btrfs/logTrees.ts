@@ -4,10 +4,9 @@
  */
 import { FilesystemError } from '../errors.ts';
 import { leaves } from './nodeStore.ts';
-import { itemType, type NodeRef, negativeId } from './treeNode.ts';
+import { itemType, type NodeRef } from './treeNode.ts';
 import type { Volume } from './volume.ts';
 
-const logId = negativeId(-6);
 /** The log of one commit interval; a hostile one must not grow without end. */
 const mostExtents = 1_000_000;
 
@@ -29,7 +28,7 @@ export async function logExtents(volume: Volume): Promise<LogicalRange[]> {
   const logs: NodeRef[] = [];
   for await (const leaf of leaves(volume.nodes, { ...logTree, generation: generation + 1, firstKey: null }, { onNode })) {
     for (let index = 0; index < leaf.count; index++) {
-      if (leaf.objectId(index) !== logId || leaf.type(index) !== itemType.root) continue;
+      if (leaf.type(index) !== itemType.root) continue;
       const raw = leaf.item(index, 'the root of a log');
       logs.push({ logical: raw.u64(176), level: raw.u8(238), generation: raw.u64(160), firstKey: null });
     }

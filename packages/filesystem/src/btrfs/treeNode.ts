@@ -10,18 +10,13 @@ const itemBytes = 25;
 const pointerBytes = 33;
 
 /**
- * What trees are sorted by. Numbers above 2^53 (hashes, and the ids counted down from 2^64) are rounded; rounding keeps their
- * order, and nothing is ever looked up by one of them but through `greatest`.
+ * What trees are sorted by. Numbers above 2^53 (hashes, and the ids counted down from 2^64) are rounded: that keeps their order, and
+ * nothing is ever looked up by one of them.
  */
 export interface Key {
   readonly objectId: number;
   readonly type: number;
   readonly offset: number;
-}
-
-/** An id that btrfs writes as a negative 64-bit number, e.g. -6. */
-export function negativeId(value: number): number {
-  return 2 ** 64 + value;
 }
 
 export const itemType = {
@@ -130,7 +125,7 @@ export class TreeNode {
     return this.bytes.readUInt32LE(at) + this.bytes.readUInt32LE(at + 4) * 2 ** 32;
   }
 
-  /** Equal counts only where rounding may have made them so. */
+  /** Two equal keys in a row are let pass only where rounding may have made them so. */
   private ascends(index: number): boolean {
     const before = this.key(index - 1);
     const order = compareKeys(before, this.key(index));
