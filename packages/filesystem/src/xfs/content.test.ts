@@ -4,6 +4,7 @@ import { openFileDevice } from '@diskfleet/disk';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { noise, writeSparse } from '../ext/testing/extContent.ts';
 import type { DirectoryEntry, Filesystem } from '../filesystem.ts';
+import { openFilesystem } from '../readers.ts';
 import {
   describeNeeding,
   expectSameTree,
@@ -180,6 +181,7 @@ describeNeeding({ tools, root: true }, 'XFS file content', () => {
     expect((await runTool('blkid', ['-o', 'value', '-s', 'UUID', image])).trim()).toBe(filesystem.info.uuid);
     expect((await runTool('blkid', ['-o', 'value', '-s', 'TYPE', image])).trim()).toBe(filesystem.info.kind);
     expect(filesystem.info).toMatchObject({ label: 'Füllung', totalBytes: (await stat(image)).size });
+    expect((await openFilesystem(device))?.info).toEqual(filesystem.info);
     await device.close();
   });
 
