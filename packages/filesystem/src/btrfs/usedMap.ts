@@ -183,7 +183,10 @@ class Accounts {
   warnings(): string[] {
     const byReason = new Map<string, number[]>();
     for (const { doubt, chunk } of this.list) {
-      if (doubt !== null) byReason.set(doubt, [...(byReason.get(doubt) ?? []), chunk.logical]);
+      if (doubt === null) continue;
+      const chunks = byReason.get(doubt);
+      if (chunks) chunks.push(chunk.logical);
+      else byReason.set(doubt, [chunk.logical]);
     }
     const sentences = [...byReason].map(([reason, chunks]) => {
       const named = chunks.slice(0, 10).join(', ') + (chunks.length > 10 ? ', …' : '');
