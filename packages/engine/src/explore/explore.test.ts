@@ -91,7 +91,11 @@ describe.skipIf(missing.length > 0)(title, () => {
       ['3', 'directory'],
     ]);
     expect(entries.map(({ partition }) => partition?.filesystem?.kind ?? null)).toEqual(['ext4', null, 'ntfs']);
+    expect(entries.map(({ listable }) => listable)).toEqual([true, false, true]);
     expect((await saved.stat('/2')).partition?.number).toBe(2);
+    expect((await saved.stat('/2')).listable).toBe(false);
+    expect((await saved.stat('/1/hello.txt')).listable).toBe(false);
+    expect((await saved.stat('/1/small')).listable).toBe(true);
     expect((await saved.stat('/')).type).toBe('directory');
   });
 

@@ -135,6 +135,30 @@ describe.skipIf(missing.length > 0)(title, () => {
     expect((await readLayout(memoryDevice(secret))).filesystem).toMatchObject({ kind: 'luks1', usedBytes: 2 * MIB });
   });
 
+  test('a volume its reader refuses is named all the same, with the reason', async () => {
+    // An exFAT volume of 8 MiB of which 1 MiB is left, less than it has before its first cluster.
+    const boot = Buffer.alloc(MIB);
+    boot.write('\xeb\x76\x90EXFAT   ', 0, 'latin1');
+    boot.writeBigUInt64LE(16_384n, 72);
+    for (const [at, value] of [
+      [80, 128],
+      [84, 64],
+      [88, 4096],
+      [92, 1000],
+      [96, 4],
+      [100, 0x1234abcd],
+      [104, 0x100],
+      [108, 0x010309],
+    ] as const) {
+      boot.writeUInt32LE(value, at);
+    }
+    boot.writeUInt16LE(0xaa55, 510);
+    const { layout, usedBytes } = await readUsedDisk(memoryDevice(boot));
+    expect(layout.filesystem).toMatchObject({ kind: 'exfat', uuid: '1234-ABCD', usedBytes: MIB });
+    expect(layout.warnings).toEqual([expect.stringContaining('cut off')]);
+    expect(usedBytes).toBe(MIB);
+  });
+
   test('bytes of a disk have places with names', async () => {
     makeDisk(harness.path('named'), 20, { kind: 'gpt', parts: [{ sizeMib: 8, kind: 'ext4' }] });
     const layout = await readLayout(load('named'));
