@@ -7,8 +7,8 @@ import type { Filesystem, FilesystemReader } from './filesystem.ts';
 import { ntfsReader } from './ntfs/reader.ts';
 import { xfsReader } from './xfs/index.ts';
 
-/** One line per format, in probing order. */
-const readers: readonly FilesystemReader[] = [extReader, ntfsReader, fatReader, exfatReader, xfsReader, btrfsReader];
+/** One line per format, in probing order: exFAT last, whose first sector may be lost. */
+const readers: readonly FilesystemReader[] = [extReader, ntfsReader, fatReader, xfsReader, btrfsReader, exfatReader];
 
 /** Finds the reader for a volume and opens it; null when no reader knows these bytes. */
 export async function openFilesystem(volume: BlockDevice): Promise<Filesystem | null> {
