@@ -3,7 +3,7 @@
  * each point to a new file. All used blocks identical, filesystems clean, trees equal by hash, used maps equal partclone's.
  */
 import { createHash, type Hash } from 'node:crypto';
-import { createReadStream, lstatSync, readdirSync, readlinkSync } from 'node:fs';
+import { closeSync, lstatSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -154,6 +154,7 @@ function differences(ours: Extents, theirs: Extents): string[] {
 async function savedTree(saved: SavedDisk, window: PartitionWindow): Promise<string[]> {
   const explorer = await explore(saved);
   const lines: string[] = [];
+  const buffer = Buffer.alloc(1 << 20);
   const walk = async (path: string) => {
     const folders: string[] = [];
     for await (const entry of explorer.list(path)) {
@@ -165,7 +166,7 @@ async function savedTree(saved: SavedDisk, window: PartitionWindow): Promise<str
       else if (entry.type === 'file') {
         const file = await explorer.open(inner);
         const hash = createHash('sha256');
-        await hashRange(file, 0, file.sizeBytes, { hash, buffer: Buffer.alloc(1 << 20) });
+        await hashRange(file, 0, file.sizeBytes, { hash, buffer });
         lines.push(`${shown} file ${file.sizeBytes} ${hash.digest('hex')}`);
       }
     }
@@ -189,7 +190,7 @@ async function mountedTree(disk: string, window: PartitionWindow): Promise<strin
             lines.push(`${shown} directory`);
             await walk(path);
           } else if (stat.isSymbolicLink()) lines.push(`${shown} symlink ${readlinkSync(path)}`);
-          else if (stat.isFile()) lines.push(`${shown} file ${stat.size} ${await fileHash(path)}`);
+          else if (stat.isFile()) lines.push(`${shown} file ${stat.size} ${fileHash(path)}`);
         }
       };
       await walk(mount);
@@ -198,8 +199,11 @@ async function mountedTree(disk: string, window: PartitionWindow): Promise<strin
   );
 }
 
-async function fileHash(path: string): Promise<string> {
+function fileHash(path: string): string {
   const hash = createHash('sha256');
-  for await (const piece of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(piece);
+  const file = openSync(path, 'r');
+  const buffer = Buffer.alloc(1 << 20);
+  for (let length = readSync(file, buffer); length > 0; length = readSync(file, buffer)) hash.update(buffer.subarray(0, length));
+  closeSync(file);
   return hash.digest('hex');
 }
