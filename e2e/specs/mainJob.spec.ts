@@ -151,7 +151,7 @@ test('every page has a title, no script error, and looks right in light and dark
   await shoot('machine');
   await page.goto(new URL('/jobs', product.address).href);
   await page.getByRole('row').nth(1).getByRole('link').first().click();
-  await ready();
+  await expect(page.getByRole('heading', { name: 'Log' })).toBeVisible();
   await shoot('job');
   expect(problems).toEqual([]);
 });

@@ -19,6 +19,7 @@ export function inventoryColumns(inventory: Inventory): { inventory: Inventory; 
 /** Sticks, disk files and loop devices come and go: only what is built in counts for protection. */
 function contentOf(disks: readonly InventoryDisk[]): { key: string; name: string }[] {
   const builtIn = disks.filter(({ removable, bus }) => !removable && bus !== 'file' && bus !== 'loop' && bus !== 'usb');
-  const filled = builtIn.filter(({ partitions, filesystem }) => partitions.length > 0 || filesystem !== null);
+  // A system disk holds a system, whether or not the agent may look.
+  const filled = builtIn.filter((disk) => disk.isSystemDisk || disk.partitions.length > 0 || disk.filesystem !== null);
   return filled.map(({ key, name }) => ({ key, name }));
 }

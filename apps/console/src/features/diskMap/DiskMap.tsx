@@ -6,7 +6,17 @@ import { Segmented } from '@/ui/Choice';
 import { cn } from '@/ui/cn';
 import { Badge } from '@/ui/Status';
 import { DiskTable } from './DiskTable';
-import { familyOf, isLocked, layoutDisk, type MapDisk, partitionTitle, type Scale, type Segment } from './layoutDisk';
+import {
+  familyOf,
+  isLocked,
+  isUnread,
+  layoutDisk,
+  type MapDisk,
+  partitionTitle,
+  type Scale,
+  type Segment,
+  segmentTitle,
+} from './layoutDisk';
 
 /** What happens to a segment in a plan. */
 export interface Verb {
@@ -83,7 +93,7 @@ export function DiskLabel({ disk, caption }: { disk: MapDisk; caption?: string |
     formatBytes(disk.sizeBytes),
     disk.serial && `…${disk.serial.slice(-4)}`,
     disk.bus?.toUpperCase(),
-    disk.table?.toUpperCase() ?? (disk.filesystem ? 'no partition table' : 'empty'),
+    disk.table?.toUpperCase() ?? (disk.filesystem ? 'no partition table' : isUnread(disk) ? 'could not be read' : 'empty'),
   ].filter(Boolean);
   return (
     <figcaption className="flex min-w-0 items-center gap-3">
@@ -188,7 +198,7 @@ function SegmentButton({ segment, verb, pressed, tabIndex, onPress }: SegmentBut
       )}
       <span className="relative block w-full truncate px-2 pt-1.5 font-medium text-[0.8125rem] text-ink leading-[1.125rem]">
         {isLocked(kind) && <Lock className="mr-1 inline size-3 -translate-y-px" aria-hidden />}
-        {partition ? partitionTitle(partition) : 'Unallocated'}
+        {segmentTitle(segment)}
       </span>
       <span className="relative block w-full truncate px-2 text-ink-2 text-xs leading-4">
         {formatBytes(segment.sizeBytes)}
@@ -226,7 +236,7 @@ function SegmentDetail({ segment, verb }: { segment: Segment; verb: Verb | undef
         ...(partition.mountPoint ? [['Mounted at', partition.mountPoint] satisfies [string, string]] : []),
       ]
     : [
-        ['Unallocated', 'belongs to no partition'],
+        [segmentTitle(segment), segment.unread ? 'the agent could not look inside' : 'belongs to no partition'],
         ['Size', formatBytes(segment.sizeBytes)],
         ['Begins at', formatBytes(segment.startBytes)],
       ];
@@ -246,7 +256,7 @@ function SegmentDetail({ segment, verb }: { segment: Segment; verb: Verb | undef
 function describeSegment(segment: Segment, verb: Verb | undefined): string {
   const { partition } = segment;
   const verbText = verb ? `, ${verb.text}` : '';
-  if (!partition) return `Unallocated, ${formatBytes(segment.sizeBytes)}${verbText}`;
+  if (!partition) return `${segmentTitle(segment)}, ${formatBytes(segment.sizeBytes)}${verbText}`;
   const { filesystem } = partition;
   const used = filesystem ? `, ${filesystem.kind}, ${formatBytes(filesystem.usedBytes)} used` : '';
   return `Partition ${partition.number}: ${partitionTitle(partition)}, ${formatBytes(segment.sizeBytes)}${used}${verbText}`;

@@ -1,7 +1,7 @@
 import { formatBytes, formatShare } from '@/format/bytes';
 import { Table, Td, Th, Tr } from '@/ui/Table';
 import type { Verb } from './DiskMap';
-import { type MapDisk, partitionTitle, type Segment } from './layoutDisk';
+import { type MapDisk, type Segment, segmentTitle } from './layoutDisk';
 
 interface DiskTableProps {
   readonly disk: MapDisk;
@@ -27,10 +27,10 @@ export function DiskTable({ disk, segments, verbs }: DiskTableProps) {
           </tr>
         </thead>
         <tbody>
-          {segments.map(({ key, partition, startBytes, sizeBytes }) => (
+          {segments.map(({ key, partition, unread, startBytes, sizeBytes }) => (
             <Tr key={key}>
               <Td className="h-10">{partition?.number || '–'}</Td>
-              <Td className="h-10 font-medium">{partition ? partitionTitle(partition) : 'Unallocated'}</Td>
+              <Td className="h-10 font-medium">{segmentTitle({ partition, unread })}</Td>
               <Td className="h-10 text-ink-2">{partition?.typeName ?? '–'}</Td>
               <Td className="h-10 text-ink-2">
                 {partition?.filesystem

@@ -1,6 +1,6 @@
 import { formatBytes } from '@/format/bytes';
 import { cn } from '@/ui/cn';
-import { familyOf, layoutDisk, type MapDisk, partitionTitle } from './layoutDisk';
+import { familyOf, layoutDisk, type MapDisk, partitionTitle, segmentTitle } from './layoutDisk';
 
 const seg = { ntfs: 'seg-ntfs', ext: 'seg-ext', fat: 'seg-fat', other: 'seg-other', raw: 'seg-raw' } as const;
 
@@ -27,7 +27,7 @@ export function MiniMap({ disk }: { disk: MapDisk }) {
         {segments
           .map(
             (segment) =>
-              `${segment.partition ? partitionTitle(segment.partition) : 'unallocated'} ${formatBytes(segment.sizeBytes)}`,
+              `${segment.partition ? partitionTitle(segment.partition) : segmentTitle(segment).toLowerCase()} ${formatBytes(segment.sizeBytes)}`,
           )
           .join(' · ')}
       </span>

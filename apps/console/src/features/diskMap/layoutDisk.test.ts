@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { familyOf, isLocked, layoutDisk, type MapDisk, partitionTitle } from './layoutDisk.ts';
+import { familyOf, isLocked, layoutDisk, type MapDisk, partitionTitle, segmentTitle } from './layoutDisk.ts';
 
 const MiB = 1024 ** 2;
 const GiB = 1024 ** 3;
@@ -115,4 +115,12 @@ it('gives every filesystem a family and names a partition as people do', () => {
   const base = { number: 2, startBytes: 0, sizeBytes: 1, typeName: 'EFI system', name: '', filesystem: null };
   expect(partitionTitle(base)).toBe('EFI system');
   expect(partitionTitle({ ...base, mountPoint: 'C:' })).toBe('C:');
+});
+
+it('a disk nobody could read is not called empty', () => {
+  const disk = { name: 'vda', model: '', serial: '', sizeBytes: 1e9, table: null, partitions: [], filesystem: null };
+  expect(layoutDisk({ ...disk, warnings: ['this user may not read it'] }, 'true').map(segmentTitle)).toEqual([
+    'Content not read',
+  ]);
+  expect(layoutDisk(disk, 'true').map(segmentTitle)).toEqual(['Unallocated']);
 });

@@ -32,6 +32,8 @@ export interface MapDisk {
   readonly removable?: boolean;
   readonly readOnly?: boolean;
   readonly busyReason?: string | null;
+  /** What could not be read and why. */
+  readonly warnings?: readonly string[];
 }
 
 export interface Segment {
@@ -41,6 +43,8 @@ export interface Segment {
   readonly startBytes: number;
   readonly sizeBytes: number;
   readonly partition: MapPartition | null;
+  /** Set on the one segment of a disk whose content could not be read: it is not known to be empty. */
+  readonly unread?: boolean;
   readonly widthPercent: number;
 }
 
@@ -72,9 +76,20 @@ function withGaps(disk: MapDisk): Part[] {
 
 function wholeDisk(disk: MapDisk): Part {
   const { sizeBytes, filesystem } = disk;
-  if (filesystem === null) return { kind: 'free', key: 'f0', startBytes: 0, sizeBytes, partition: null };
+  if (filesystem === null) return { kind: 'free', key: 'f0', startBytes: 0, sizeBytes, partition: null, unread: isUnread(disk) };
   const partition: MapPartition = { number: 0, startBytes: 0, sizeBytes, typeName: 'whole disk', name: '', filesystem };
   return { kind: 'partition', key: 'p0', startBytes: 0, sizeBytes, partition };
+}
+
+/** Nothing was found on it, and the agent says it could not look. */
+export function isUnread(disk: MapDisk): boolean {
+  return disk.table === null && disk.filesystem === null && disk.partitions.length === 0 && (disk.warnings?.length ?? 0) > 0;
+}
+
+/** What stands in a segment: the partition's name, or what kind of nothing it is. */
+export function segmentTitle({ partition, unread }: Pick<Segment, 'partition' | 'unread'>): string {
+  if (partition) return partitionTitle(partition);
+  return unread ? 'Content not read' : 'Unallocated';
 }
 
 function pushGap(parts: Part[], startBytes: number, endBytes: number) {
