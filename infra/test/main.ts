@@ -28,6 +28,11 @@ const stages: readonly Stage[] = [
   { name: 'lint', what: 'format, lint, import walls', run: () => command(bin('biome'), ['ci', '--diagnostic-level=warn', '.']) },
   { name: 'budgets', what: 'size budgets', run: () => command(process.execPath, [join(root, 'infra/lint/budgets.ts')]) },
   {
+    name: 'unused',
+    what: 'unused files, exports and dependencies',
+    run: () => command(bin('knip'), ['--no-progress', '--no-config-hints']),
+  },
+  {
     name: 'types',
     what: 'types',
     run: () =>
