@@ -34,7 +34,7 @@ export async function layoutOf(device: BlockDevice, found: DiskVolumes): Promise
 }
 
 /** What no reader opened is never "not clean": nobody looked. */
-function describe({ filesystem, recognised }: VolumeContent): LayoutFilesystem | null {
+function describe({ filesystem, recognised }: Omit<VolumeContent, 'rival'>): LayoutFilesystem | null {
   if (filesystem === null) {
     if (recognised === null) return null;
     const { kind, label, uuid, totalBytes, usedBytes } = recognised;

@@ -43,12 +43,12 @@ async function usedRanges(device: BlockDevice, found: DiskVolumes, warnings: str
   }
   const ranges: Extent[] = [];
   const partitioned: Extent[] = [];
-  for (const { partition, filesystem, recognised } of found.volumes) {
+  for (const { partition, ...content } of found.volumes) {
     if (partition.role === 'extended' || partition.sizeBytes === 0) continue;
     const { startBytes, sizeBytes } = partition;
     partitioned.push({ offsetBytes: startBytes, lengthBytes: sizeBytes });
     const what = `partition ${partition.number}`;
-    ranges.push(...(await usedOfVolume({ filesystem, recognised }, { what, startBytes, sizeBytes, warnings })));
+    ranges.push(...(await usedOfVolume(content, { what, startBytes, sizeBytes, warnings })));
   }
   const gaps = usedOfGaps(device.sizeBytes, partitioned);
   return { taken: [...ranges, ...gaps.taken], leftOutBytes: gaps.leftOutBytes };
@@ -61,12 +61,17 @@ interface VolumePlace {
   readonly warnings: string[];
 }
 
-async function usedOfVolume({ filesystem, recognised }: VolumeContent, place: VolumePlace): Promise<Extent[]> {
+async function usedOfVolume({ filesystem, recognised, rival }: VolumeContent, place: VolumePlace): Promise<Extent[]> {
   const { what, startBytes, sizeBytes, warnings } = place;
   const whole = [{ offsetBytes: startBytes, lengthBytes: sizeBytes }];
   if (filesystem === null) {
     const kept = recognised?.usedExtents;
     return recognised && kept ? placed(kept, recognised.totalBytes, place) : whole;
+  }
+  if (rival !== null) {
+    const kinds = `${filesystem.info.kind} and of ${rival}`;
+    warnings.push(`${what}: it carries the marks of ${kinds}; one is left from earlier use, so all of it is taken`);
+    return whole;
   }
   try {
     const map = await filesystem.usedMap();

@@ -17,6 +17,11 @@ import { type Filesystem, FilesystemError, openFilesystem, type RecognisedVolume
 export interface VolumeContent {
   readonly filesystem: Filesystem | null;
   readonly recognised: RecognisedVolume | null;
+  /**
+   * Another kind whose marks the volume carries beside those of `filesystem`: one of them is left from earlier use, and we cannot
+   * know which. The reader may be looked through, but its map of used blocks is not believed.
+   */
+  readonly rival: string | null;
 }
 
 interface VolumeOfPartition extends VolumeContent {
@@ -31,7 +36,7 @@ export interface DiskVolumes {
   readonly warnings: readonly string[];
 }
 
-const nothing: VolumeContent = { filesystem: null, recognised: null };
+const nothing: VolumeContent = { filesystem: null, recognised: null, rival: null };
 
 export async function readVolumes(device: BlockDevice): Promise<DiskVolumes> {
   const warnings: string[] = [];
@@ -69,10 +74,12 @@ async function readTable(device: BlockDevice, warnings: string[]): Promise<Parti
 async function openVolume(volume: BlockDevice, what: string, warnings: string[]): Promise<VolumeContent> {
   try {
     const filesystem = await openFilesystem(volume);
-    return { filesystem, recognised: filesystem === null ? await recogniseVolume(volume) : null };
+    const marked = await recogniseVolume(volume);
+    if (filesystem === null) return { filesystem, recognised: marked, rival: null };
+    return { filesystem, recognised: null, rival: marked && marked.kind !== filesystem.info.kind ? marked.kind : null };
   } catch (error) {
     warnings.push(`${what}: its filesystem cannot be read, so all of it counts as used: ${reasonOf(error)}`);
-    return { filesystem: null, recognised: await nameOf(volume) };
+    return { filesystem: null, recognised: await nameOf(volume), rival: null };
   }
 }
 
