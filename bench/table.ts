@@ -27,7 +27,7 @@ export function printTable(title: string, rows: readonly Row[], baseline: (row: 
     const ratio = other && other !== row ? `${(medianWall(other) / wall).toFixed(2)} ×` : '';
     const cells = [
       row.operation,
-      row.tool,
+      row.tool.replaceAll('|', '\\|'),
       `${wall.toFixed(2)} (${Math.min(...walls).toFixed(2)})`,
       (row.sourceBytes / 1e6 / wall).toFixed(0),
       median(row.costs.map((cost) => cost.cpuSeconds)).toFixed(1),
