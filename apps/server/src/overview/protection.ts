@@ -38,8 +38,8 @@ export function protectionOf(facts: ProtectionFacts): { state: ProtectionState; 
     return { state: 'at-risk', reason: 'The last backup failed; an earlier one is still recent enough.' };
   const [first, ...more] = facts.uncovered;
   if (first !== undefined) {
-    const others = more.length === 0 ? 'has' : `and ${more.length} more have`;
-    return { state: 'at-risk', reason: `${first} ${others} no recent backup.`.replace(/^./, (letter) => letter.toUpperCase()) };
+    const which = more.length === 0 ? `The disk ${first} has` : `The disk ${first} and ${more.length} more have`;
+    return { state: 'at-risk', reason: `${which} no recent backup.` };
   }
   return { state: 'protected', reason: `The newest restore point is ${span(Math.max(0, ageMs))} old.` };
 }
