@@ -278,6 +278,34 @@ describe.skipIf(!canLoop && !process.env.CI)('a fleet of three (needs root for l
     expect(done.result.files).toBe(plan.smallFiles);
   });
 
+  test('a PC with real block devices: a loop device is backed up and restored to another', async () => {
+    const [source, target] = [join(folder, 'loop-source.img'), join(folder, 'loop-target.img')];
+    await makeDisk(source, { ...plan, seed: 'fleet-loop' });
+    await run('truncate', ['-s', `${plan.sizeMib}M`, target]);
+    await withLoop(source, null, (sourceDevice) =>
+      withLoop(target, null, async (targetDevice) => {
+        const dora = await fleet.addMember('dora', [], { DISKFLEET_PLATFORM: 'real' });
+        const { disks } = (await fleet.api.machines.get.query({ id: dora.id })).inventory;
+        const keyOf = (path: string) => disks.find((disk) => disk.path === path)?.key ?? `${path} is not in the inventory`;
+        expect(disks.find((disk) => disk.path === sourceDevice)?.partitions).toHaveLength(3);
+        const diskKeys = [keyOf(sourceDevice)];
+        const backup = await fleet.api.jobs.backupNow.mutate({ machineId: dora.id, diskKeys, vaultId, method: 'full' });
+        const point = await fleet.waitJob(backup.id);
+        expect(point.failure).toBeNull();
+        const planned = await fleet.api.restores.plan.mutate({
+          pointId: point.pointId ?? '',
+          diskIndex: 0,
+          machineId: dora.id,
+          target: { kind: 'disk', diskKey: keyOf(targetDevice) },
+        });
+        const job = await fleet.api.restores.start.mutate({ planId: planned.planId, confirmText: planned.confirmText });
+        expect((await fleet.waitJob(job.id)).failure).toBeNull();
+        await dora.agent.stop();
+      }),
+    );
+    expect(await usedHash(target)).toBe(await usedHash(source));
+  });
+
   test('verify finds the vault sound, and the audit chain holds', async () => {
     const [anna] = members;
     if (!anna) throw new Error('no anna');

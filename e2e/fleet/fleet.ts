@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { generateIdentity } from '@diskfleet/protocol';
@@ -49,6 +49,7 @@ export interface Fleet {
   /** A client that only the console's signature speaks for: nobody is signed in. */
   readonly anonymous: TRPCClient<AppRouter>;
   bearer(): Promise<string>;
+  /** With `DISKFLEET_PLATFORM: 'real'` in `env` it has the disks of this PC, loop devices among them. */
   addMember(name: string, disks: readonly FakeDisk[], env?: Record<string, string>): Promise<Member>;
   createVault(name?: string): Promise<string>;
   waitJob(jobId: string, timeoutMs?: number): Promise<JobDetail>;
@@ -167,7 +168,10 @@ async function addMember(
   });
   agent.start();
   const pending = await until(`${name} in the waiting room`, 30_000, async () =>
-    (await fleet.api.machines.list.query({ state: 'pending' })).find((machine) => machine.hostname === name),
+    // One machine at a time is added, so the one that waits is it; a real PC says its own host name.
+    (await fleet.api.machines.list.query({ state: 'pending' })).find(
+      (machine) => machine.hostname === (env.DISKFLEET_PLATFORM === 'real' ? hostname() : name),
+    ),
   );
   await fleet.api.machines.approve.mutate({ id: pending.id, name });
   await online(fleet.api, pending.id);
