@@ -10,7 +10,7 @@ declare -A package=(
   [cryptsetup]=cryptsetup-bin [mksquashfs]=squashfs-tools [genisoimage]=genisoimage [mkfs.f2fs]=f2fs-tools [mkfs.udf]=udftools
   [mkfs.erofs]=erofs-utils [mkfs.btrfs]=btrfs-progs
 )
-[ "${1:-}" = bench ] && package+=([restic]=restic [borg]=borgbackup)
+[ "${1:-}" = bench ] && package+=([restic]=restic [borg]=borgbackup [time]=time)
 export PATH="$PATH:/usr/sbin:/sbin"
 missing=()
 for tool in "${!package[@]}"; do command -v "$tool" >/dev/null 2>&1 || missing+=("${package[$tool]}"); done
