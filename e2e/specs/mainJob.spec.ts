@@ -10,6 +10,7 @@ import { readUsedDisk } from '@diskfleet/engine';
 import { expect, type Page, test } from '@playwright/test';
 import { makeDisk, smallDisk, windowsOf } from '../images/disk.ts';
 import { run, withLoop, withMount } from '../images/tools.ts';
+import { cli } from '../roundtrip/cli.ts';
 import { type Product, startProduct } from './product.ts';
 
 const plan = smallDisk('browser');
@@ -18,6 +19,8 @@ const shots = join(import.meta.dirname, '..', 'test-results', 'screenshots');
 
 let product: Product;
 let page: Page;
+let kitFile: string;
+let downloaded: Buffer;
 const problems: string[] = [];
 
 test.describe.configure({ mode: 'serial' });
@@ -69,7 +72,8 @@ test('set up: owner, vault, recovery kit, this PC', async () => {
   await page.getByRole('button', { name: 'Create vault' }).click();
   const kit = page.waitForEvent('download');
   await page.getByRole('button', { name: 'Download recovery kit' }).click();
-  const kitText = readFileSync(await (await kit).path(), 'utf8');
+  kitFile = await (await kit).path();
+  const kitText = readFileSync(kitFile, 'utf8');
   expect(kitText).toMatch(/private-key: [A-Za-z0-9+/]{43}=/);
   await page.getByRole('button', { name: 'Approve' }).first().click();
   await expect(page.getByRole('link', { name: 'Protect it' })).toBeVisible();
@@ -103,12 +107,25 @@ test('explore the image and download a file: same bytes', async () => {
   const download = page.waitForEvent('download');
   await page.getByRole('link', { name: 'Download db.bin' }).click();
   const bytes = readFileSync(await (await download).path());
+  downloaded = bytes;
   const [, ext] = windowsOf(plan);
   await withLoop(join(product.disksFolder, 'pc.img'), ext, (device) =>
     withMount(device, 'ext4', 'ro,noload', async (mount) => {
       expect(bytes.equals(readFileSync(join(mount, 'var/db.bin')))).toBe(true);
     }),
   );
+});
+
+test('the recovery kit opens the vault with the command line alone', async () => {
+  const vault = ['--vault', join(product.folder, 'vault'), '--recovery-kit', kitFile];
+  const noPassphrase = { DISKFLEET_PASSPHRASE: '' };
+  const target = test.info().outputPath('db.bin');
+  const { exitCode, stderr } = await cli(
+    ['explore', 'latest', 'get', '/2/var/db.bin', test.info().outputDir, ...vault],
+    noPassphrase,
+  );
+  expect(exitCode, stderr).toBe(0);
+  expect(readFileSync(target).equals(downloaded)).toBe(true);
 });
 
 test('restore to a second disk: planned, typed, written, equal', async () => {
