@@ -36,6 +36,41 @@ export interface DiskToBackUp {
   readonly name: string;
   readonly model: string;
   readonly serial: string;
+  /** Numbers of the partitions whose content is taken; absent: all. The table, boot code and gaps are always taken. */
+  readonly partitions?: readonly number[];
+  /** Absent: nobody writes to the disk, or the caller accepts what comes of it. */
+  readonly live?: LiveSource;
+}
+
+/**
+ * A disk that is in use, as the platform lets us hold it still. Ranges are bytes of the whole disk.
+ * Tracking begins before the object is handed over and covers every write that reaches the medium.
+ */
+export interface LiveSource {
+  /** What was written since the last call (the first: since tracking began), in any order. `null`: some of it was lost, nothing is known. */
+  takeChanges(): Promise<readonly Extent[] | null>;
+  /**
+   * Stops all writers of all volumes on the disk. When it resolves, everything written before is on the medium and the next
+   * `takeChanges` tells it. The platform thaws by itself after its deadline, whatever happens here.
+   */
+  freeze(): Promise<FrozenSource>;
+  /** What was written since the moment the point stands for (its freeze), or `null` when that is not known in full. */
+  changesSince(pointId: string): Promise<readonly Extent[] | null>;
+  /** The point is durable: the moment of the last freeze is the one `changesSince(pointId)` counts from. */
+  keep(pointId: string): Promise<void>;
+}
+
+export interface FrozenSource {
+  /** Lets writers go on. `false`: they had been let go before, so what was read since then is no picture of one moment. */
+  thaw(): Promise<boolean>;
+}
+
+/** What a machine remembers of the last point of a series, where it cannot read it back from the vault. Kept by the caller. */
+export interface BackupMemory {
+  /** The bytes `save` was given last, or null. They are checked, not trusted. */
+  load(): Promise<Uint8Array | null>;
+  /** Replaces them atomically. */
+  save(bytes: Uint8Array): Promise<void>;
 }
 
 export interface BackupRequest {
@@ -48,7 +83,17 @@ export interface BackupRequest {
   readonly source: string;
   readonly sectorBySector: boolean;
   readonly compression: 'fast' | 'balanced' | 'best' | 'none';
+  /** Content that is worthless after a restart and is left out (reads as zero): of page files, hibernation files, swap files. */
+  readonly leaveOut?: readonly VolatileContent[];
+  /** How used blocks become chunks: by place on the disk, or file by file where the filesystem is one we can do it for. */
+  readonly cutter?: 'grid' | 'files';
+  /** Lets an incremental skip what is known not to have changed. */
+  readonly memory?: BackupMemory;
+  /** Take files whose metadata did not change since the parent as unchanged; a sample is read all the same. Needs `memory`. */
+  readonly trustMetadata?: boolean;
 }
+
+export type VolatileContent = 'pagefile' | 'hibernation' | 'swap';
 
 export interface BackupResult {
   readonly point: PointHeader;

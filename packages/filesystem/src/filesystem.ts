@@ -52,6 +52,29 @@ export interface FileReader {
   read(offsetBytes: number, target: Uint8Array): Promise<void>;
 }
 
+/** A run of a file's content as it lies on the volume. */
+export interface FileExtent {
+  readonly fileOffsetBytes: number;
+  readonly volumeOffsetBytes: number;
+  readonly lengthBytes: number;
+}
+
+/**
+ * Where the content of one regular file lies. Only content that stands on the volume byte for byte: what is compressed, encrypted,
+ * inline, a hole or allocated but never written has no extent. A file that shares blocks with another one may tell them too.
+ */
+export interface FileLayout {
+  /** From the root, `/` between names: the same file on another PC has the same one. The first name found of a file with several. */
+  readonly path: string;
+  /** As `DirectoryEntry.ref`. */
+  readonly ref: string;
+  readonly sizeBytes: number;
+  /** Changes whenever an honest system changed the content: times to the last digit, size, generation, as the format has them. */
+  readonly stamp: string;
+  /** By file offset, disjoint, in whole blocks (the last one reaches past `sizeBytes`), inside the volume's used blocks. */
+  readonly extents: readonly FileExtent[];
+}
+
 export interface Filesystem {
   readonly info: FilesystemInfo;
   usedMap(): Promise<UsedMap>;
@@ -60,6 +83,12 @@ export interface Filesystem {
   /** All entries but `.` and `..`, in on-disk order. Capped: a directory of more than 10 million entries is an error. */
   readDirectory(directory: DirectoryEntry): AsyncIterable<DirectoryEntry>;
   openFile(file: DirectoryEntry): Promise<FileReader>;
+  /**
+   * Every regular file that has extents: directories depth first, names in byte order, so that two volumes with the same files tell
+   * them in the same order. Files that cannot be read are left out: nobody may take the result for all there is.
+   * A directory or file more than 10 million, or a directory met twice, ends in a `FilesystemError`.
+   */
+  fileLayouts?(): AsyncIterable<FileLayout>;
   /** Where the volume itself says which names are the same but for case: two names are when this makes them equal. */
   readonly foldName?: (name: string) => string;
 }

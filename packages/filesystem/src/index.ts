@@ -2,6 +2,8 @@ export { FilesystemError, type FilesystemErrorCode } from './errors.ts';
 export type {
   DirectoryEntry,
   EntryType,
+  FileExtent,
+  FileLayout,
   FileReader,
   Filesystem,
   FilesystemInfo,
