@@ -75,6 +75,26 @@ export interface FileLayout {
   readonly extents: readonly FileExtent[];
 }
 
+/**
+ * A file whose content is worth nothing after a restart: page files and swap files of a system that is not running, and the frozen
+ * memory of a hibernated Windows. Only files that lie on the volume as they are (neither compressed nor encrypted) are told.
+ */
+export interface VolatileFile {
+  readonly kind: 'pagefile' | 'hibernation' | 'swap';
+  /** From the root, `/` between names. */
+  readonly path: string;
+  /**
+   * Whole blocks of the volume that may be left out of a backup; sorted, merged, inside the volume's used blocks. What makes a
+   * swap file one (its header) is not among them. A Linux that sleeps in its swap file has none: its header would outlive it.
+   */
+  readonly extents: readonly Extent[];
+  /**
+   * The part of `extents` that must read as zero after a restore, whatever the target held before: the mark by which Windows would
+   * resume from a memory that is not there. Empty for page files and swap files.
+   */
+  readonly mustBeZero: readonly Extent[];
+}
+
 export interface Filesystem {
   readonly info: FilesystemInfo;
   usedMap(): Promise<UsedMap>;
@@ -89,6 +109,8 @@ export interface Filesystem {
    * A directory or file more than 10 million, or a directory met twice, ends in a `FilesystemError`.
    */
   fileLayouts?(): AsyncIterable<FileLayout>;
+  /** What the root directory holds of these; empty when there is none. What cannot be read is left out. @throws DiskError */
+  volatileFiles?(): Promise<readonly VolatileFile[]>;
   /** Where the volume itself says which names are the same but for case: two names are when this makes them equal. */
   readonly foldName?: (name: string) => string;
 }

@@ -9,6 +9,7 @@ export type {
   FilesystemInfo,
   FilesystemKind,
   UsedMap,
+  VolatileFile,
 } from './filesystem.ts';
 export { openFilesystem } from './readers.ts';
 export { type RecognisedVolume, recogniseVolume } from './recognise/recogniseVolume.ts';
