@@ -3,6 +3,7 @@ import { FilesystemError } from '../errors.ts';
 import type { DirectoryEntry, Filesystem, FilesystemInfo } from '../filesystem.ts';
 import { openContent } from './content.ts';
 import { readNames } from './directory.ts';
+import { fileLayouts } from './fileLayouts.ts';
 import { readGroupTable } from './groups.ts';
 import { type Inode, InodeCache, rootInode } from './inodes.ts';
 import { readSuperblock } from './superblock.ts';
@@ -33,6 +34,7 @@ export async function openExt(device: BlockDevice): Promise<Filesystem> {
       if (inode.type !== 'file') throw new FilesystemError('FS_NOT_A_FILE', `"${file.name}" is not a file`);
       return openContent(volume, inode);
     },
+    fileLayouts: () => fileLayouts(volume),
   };
 }
 

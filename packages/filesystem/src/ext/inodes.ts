@@ -17,6 +17,10 @@ export interface Inode {
   readonly type: EntryType;
   readonly sizeBytes: number;
   readonly modifiedAtMs: number;
+  /** How many names it has. */
+  readonly linkCount: number;
+  /** How many bytes of the inode are fields: 128, or more where it is larger and says so. */
+  readonly fixedBytes: number;
   /** The bytes of the inode, for its block map, extents or inline data. */
   readonly raw: ByteReader;
   /** Blocks of content and extended attributes, in units nobody needs: only zero or not matters. */
@@ -102,6 +106,8 @@ function parseInode(volume: Volume, number: number, raw: ByteReader): Inode {
     type,
     sizeBytes,
     modifiedAtMs: modifiedAtMs(raw),
+    linkCount: raw.u16(0x1a),
+    fixedBytes: raw.length <= 128 ? 128 : Math.min(128 + raw.u16(0x80), raw.length),
     raw,
     hasBlocks: raw.u32(0x1c) > attributeSectors,
     encrypted: (flags & flag.encrypted) !== 0,

@@ -38,6 +38,23 @@ export async function exercise(filesystem: Filesystem, maxEntries = 2000): Promi
       }
     });
   }
+  await codedOnly(() => walkLayouts(filesystem, maxEntries));
+}
+
+/** Whatever the bytes, an extent lies inside the volume and comes after the one before in the file. */
+async function walkLayouts(filesystem: Filesystem, maxFiles: number): Promise<void> {
+  let files = 0;
+  for await (const { path, extents } of filesystem.fileLayouts?.() ?? []) {
+    let fileEnd = 0;
+    for (const { fileOffsetBytes, volumeOffsetBytes, lengthBytes } of extents) {
+      const inside = volumeOffsetBytes >= 0 && volumeOffsetBytes + lengthBytes <= filesystem.info.totalBytes;
+      if (!(inside && lengthBytes > 0 && fileOffsetBytes >= fileEnd)) {
+        throw new Error(`${path} is told to lie at ${volumeOffsetBytes}+${lengthBytes}, byte ${fileOffsetBytes} of the file`);
+      }
+      fileEnd = fileOffsetBytes + lengthBytes;
+    }
+    if (++files >= maxFiles) return;
+  }
 }
 
 async function readEnds(filesystem: Filesystem, entry: DirectoryEntry): Promise<void> {
