@@ -1,6 +1,6 @@
 /** Views the server's tRPC procedures return to the console. Times are ISO 8601 UTC texts; sizes are bytes. */
-import type { Inventory, InventoryDisk } from './inventory.ts';
-import type { Failure, JobKind, JobLogLine, JobProgress, JobResult, JobState } from './jobs.ts';
+import type { Inventory, InventoryDisk, InventoryPartition } from './inventory.ts';
+import type { BackupKind, Failure, JobKind, JobLogLine, JobProgress, JobResult, JobState } from './jobs.ts';
 
 export type Role = 'owner' | 'admin' | 'operator' | 'restore-only' | 'auditor';
 export type ProtectionState = 'protected' | 'at-risk' | 'overdue' | 'never' | 'paused';
@@ -63,6 +63,42 @@ export interface JobDetail extends JobView {
   readonly log: readonly JobLogLine[];
 }
 
+/** What a backup would take and leave out, by the machine's last inventory: shown before it starts. */
+export interface BackupPlanView {
+  readonly backupKind: BackupKind;
+  /** Every disk the job would read. Other disks of the machine are in `leftOutDisks`. */
+  readonly disks: readonly BackupPlanDisk[];
+  /** Kind `system` only: disks of the machine of which nothing is taken. */
+  readonly leftOutDisks: readonly {
+    readonly key: string;
+    readonly name: string;
+    readonly sizeBytes: number;
+    readonly why: string;
+  }[];
+  /** Bytes in use in what is taken and in what is not, as far as known. */
+  readonly includedBytes: number;
+  readonly leftOutBytes: number;
+  /** What a person should read before agreeing: data that is left out, what was decided in doubt. */
+  readonly warnings: readonly string[];
+  /** Why it cannot be started as chosen, or null. */
+  readonly problem: { readonly code: string; readonly text: string } | null;
+}
+export interface BackupPlanDisk {
+  readonly key: string;
+  readonly name: string;
+  /** In the order of the inventory; empty for a disk without a table, which is taken whole. */
+  readonly partitions: readonly {
+    readonly number: number;
+    readonly included: boolean;
+    /** One clause for people: `the running system mounts it at /boot`, `data: mounted at /home`. */
+    readonly why: string;
+    readonly label: string;
+    readonly filesystem: string | null;
+    readonly sizeBytes: number;
+    readonly usedBytes: number;
+  }[];
+}
+
 export interface VaultView {
   readonly id: string;
   readonly name: string;
@@ -107,7 +143,11 @@ export type PointDisk = Pick<
 > & {
   readonly index: number;
   readonly usedBytes: number;
-  readonly partitions: readonly Omit<InventoryDisk['partitions'][number], 'mountPoint'>[];
+  readonly partitions: readonly PointPartition[];
+};
+export type PointPartition = Omit<InventoryPartition, 'mountPoint' | 'holds' | 'mountPoints' | 'inUse' | 'group'> & {
+  /** Its content is not part of the point; what it held then is described all the same. */
+  readonly content?: 'leftOut';
 };
 
 export interface ExplorerEntry {

@@ -28,6 +28,11 @@ export {
   inventoryShape,
 } from './inventory.ts';
 export {
+  type BackupKind,
+  backupKinds,
+  backupOptionsShape,
+  type ChosenDisk,
+  chosenDisksShape,
   type Failure,
   type JobKind,
   type JobLogLine,

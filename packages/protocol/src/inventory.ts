@@ -11,6 +11,21 @@ export const filesystemShape = z.object({
   clean: z.boolean(),
 });
 
+/**
+ * What tells that a volume belongs to an operating system, as the agent found it by looking inside. Words a reader does not know say nothing to it.
+ * Absent: the agent does not look.
+ */
+const systemFactsShape = z.object({
+  /** `linux`, `linuxBoot`, `efi`, `windows`, `windowsBoot`, `recovery`: what lies on it; `active`: the boot flag of an MBR. */
+  holds: z.array(foreignText(24)).max(16).optional(),
+  /** Where its systems mount it: the running one now, or one at rest by its fstab; `swap` for swap space. */
+  mountPoints: z.array(foreignText(512)).max(32).optional(),
+  /** The running system uses it now. */
+  inUse: z.boolean().optional(),
+  /** Volumes with the same text make one (LVM, RAID, btrfs over several disks): all are needed or none. */
+  group: foreignText(128).optional(),
+});
+
 export const partitionShape = z.object({
   number: z.number().int().min(0).max(1024),
   startBytes: bytesNumber,
@@ -22,6 +37,7 @@ export const partitionShape = z.object({
   filesystem: filesystemShape.nullable(),
   /** Where the OS has it mounted now. */
   mountPoint: foreignText(512).nullable(),
+  ...systemFactsShape.shape,
 });
 
 export const diskShape = z.object({
@@ -45,6 +61,8 @@ export const diskShape = z.object({
   partitions: z.array(partitionShape).max(256),
   /** Set when one filesystem fills the whole disk. */
   filesystem: filesystemShape.nullable(),
+  /** The same of a disk without a table. */
+  ...systemFactsShape.shape,
   fingerprint: foreignText(64),
   /** What could not be read and why. */
   warnings: z.array(foreignText(512)).max(50),
@@ -68,6 +86,8 @@ export const inventoryShape = z.object({
     memoryBytes: bytesNumber,
   }),
   bootId: foreignText(64),
+  /** How this PC was started; absent or null: not known. */
+  firmware: z.enum(['uefi', 'bios']).nullable().optional(),
   timeZone: foreignText(64),
   /** Whether the agent may read raw disks, and the reason to show when it may not. */
   canReadDisks: z.boolean(),

@@ -23,15 +23,44 @@ export const targetRefShape = z.discriminatedUnion('kind', [
 ]);
 export type TargetRef = z.infer<typeof targetRefShape>;
 
+/** What a backup takes. `system`: the agent chooses what the PC needs to start and run, by its own look at the disks. */
+export const backupKinds = ['system', 'disk', 'partition'] as const;
+export type BackupKind = (typeof backupKinds)[number];
+
+/** Content that is worthless after a restart: it reads as zero after a restore. */
+export const volatileContents = ['pagefile', 'hibernation', 'swap'] as const;
+
+/** A disk and, for kind `partition`, the numbers of the partitions whose content is taken. */
+const chosenDiskShape = z.object({
+  key: z.string().min(1).max(160),
+  partitions: z.array(z.number().int().min(1).max(1024)).min(1).max(256).optional(),
+});
+export type ChosenDisk = z.infer<typeof chosenDiskShape>;
+export const chosenDisksShape = z.array(chosenDiskShape).min(1).max(32);
+
+/** How a backup is made, apart from what it takes. Absent: nothing left out; the agent's own choice of cutter; false. */
+export const backupOptionsShape = z.object({
+  leaveOut: z.array(z.enum(volatileContents)).max(3).optional(),
+  cutter: z.enum(['grid', 'files']).optional(),
+  /** Take files whose metadata did not change since the last point as unchanged; a sample is read all the same. */
+  trustMetadata: z.boolean().optional(),
+  /** Go on when a disk in use cannot be held still: what changes while it is read may be saved half old, half new. */
+  allowInconsistent: z.boolean().optional(),
+});
+
 export const jobSpecShape = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('backup'),
     vault: vaultGrantShape,
-    backupKind: z.enum(['disk']),
+    backupKind: z.enum(backupKinds),
     method: z.enum(['full', 'incremental', 'differential']),
+    /** Every disk the job reads. */
     diskKeys: z.array(z.string().min(1).max(160)).min(1).max(32),
+    /** Kind `partition`: the same disks with what is taken of each. */
+    disks: chosenDisksShape.optional(),
     compression: z.enum(['fast', 'balanced', 'best', 'none']),
     sectorBySector: z.boolean(),
+    ...backupOptionsShape.shape,
   }),
   z.object({
     kind: z.literal('restore'),
