@@ -7,7 +7,7 @@ import type { FileExtent, FileLayout } from '../filesystem.ts';
 import { pieceCache } from '../pieceCache.ts';
 import { readNames } from './directory.ts';
 import { type Inode, InodeCache, rootInode } from './inodes.ts';
-import { type ContentRun, mapFile } from './mapping.ts';
+import { type ContentRun, mapFile, mapOfInode } from './mapping.ts';
 import type { Volume } from './volume.ts';
 
 const mostEntries = 10_000_000;
@@ -41,7 +41,7 @@ export async function* fileLayouts(opened: Volume): AsyncGenerator<FileLayout> {
       walk.leave();
       continue;
     }
-    const inode = await readable(() => inodes.read(name.inode));
+    const inode = await inodeOf(inodes, name.inode);
     if (inode?.type === 'directory') {
       await readable(() => walk.enter(inode, `${folder.prefix}${shown(name.bytes)}/`));
     } else if (inode?.type === 'file' && walk.isNew(inode)) {
@@ -116,7 +116,17 @@ async function readable<T>(read: () => Promise<T>): Promise<T | undefined> {
   }
 }
 
+/** Waits only where the device has to be asked: most inodes come with those of their neighbours. */
+function inodeOf(inodes: InodeCache, number: number): Inode | undefined | Promise<Inode | undefined> {
+  try {
+    return inodes.peek(number) ?? readable(() => inodes.read(number));
+  } catch (error) {
+    return readable(() => Promise.reject(error));
+  }
+}
+
 function shown(bytes: string): string {
+  if (!/[\0/\x80-\xff]/.test(bytes)) return bytes;
   return Buffer.from(bytes, 'latin1').toString('utf8').replaceAll(/[/\0]/g, '\ufffd');
 }
 
@@ -124,7 +134,7 @@ async function layoutOf(volume: Volume, inode: Inode, path: string): Promise<Fil
   if (inode.encrypted || inode.compressed || inode.inlineData || !inode.hasBlocks || inode.sizeBytes === 0) return undefined;
   const { blockBytes } = volume.superblock;
   const blocks = Math.ceil(inode.sizeBytes / blockBytes);
-  const { runs } = await mapFile(volume, inode);
+  const { runs } = mapOfInode(volume, inode) ?? (await mapFile(volume, inode));
   const extents = runs.flatMap((run) => extentOf(run, blocks, blockBytes));
   if (extents.length === 0) return undefined;
   return { path, ref: String(inode.number), sizeBytes: inode.sizeBytes, stamp: stampOf(inode), extents };
@@ -137,10 +147,21 @@ function extentOf({ logical, physical, count }: ContentRun, blocks: number, bloc
   return [{ fileOffsetBytes: logical * blockBytes, volumeOffsetBytes: physical * blockBytes, lengthBytes }];
 }
 
-/** Low size, change and modification time; version; generation, acl, high size; then the finer parts of both times. */
+/** In an inode: low size, change and modification time, version, then generation with acl and high size, and what larger inodes add. */
+const stampFields = [
+  { from: 0x04, to: 0x08 },
+  { from: 0x0c, to: 0x14 },
+  { from: 0x24, to: 0x28 },
+  { from: 0x64, to: 0x70 },
+  { from: 0x84, to: 0x8c },
+  { from: 0x98, to: 0x9c },
+];
+const stampBytes = Buffer.alloc(36);
+
 function stampOf({ raw, fixedBytes }: Inode): string {
-  const { bytes } = raw;
-  const fine = fixedBytes >= 0x8c ? bytes.toString('hex', 0x84, 0x8c) : '';
-  const version = fixedBytes >= 0x9c ? bytes.toString('hex', 0x98, 0x9c) : '';
-  return `${bytes.toString('hex', 0x04, 0x08)}${bytes.toString('hex', 0x0c, 0x14)}${bytes.toString('hex', 0x24, 0x28)}${bytes.toString('hex', 0x64, 0x70)}${fine}${version}`;
+  let length = 0;
+  for (const { from, to } of stampFields) {
+    if (to <= fixedBytes) length += raw.bytes.copy(stampBytes, length, from, to);
+  }
+  return stampBytes.toString('hex', 0, length);
 }

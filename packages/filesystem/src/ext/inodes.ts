@@ -58,7 +58,10 @@ function placeOf(volume: Volume, number: number): { tableBytes: number; offsetBy
 /** Reads inodes in pieces of the table and keeps the last few pieces: listing a folder asks for its neighbours next. */
 export class InodeCache {
   private readonly volume: Volume;
-  private readonly chunks = new Map<number, Promise<Uint8Array>>();
+  private readonly chunks = new Map<number, Uint8Array>();
+  private readonly loading = new Map<number, Promise<Uint8Array>>();
+  /** Where the inode table of a group begins: a descriptor is checked once, not for each inode. */
+  private readonly tables = new Map<number, number>();
 
   constructor(volume: Volume) {
     this.volume = volume;
@@ -66,30 +69,61 @@ export class InodeCache {
 
   /** As `readInode`. */
   async read(number: number): Promise<Inode> {
-    const { tableBytes, offsetBytes, tableLengthBytes } = placeOf(this.volume, number);
-    const { inodeBytes } = this.volume.superblock;
-    const piece = Math.max(chunkBytes, inodeBytes);
-    const start = Math.floor(offsetBytes / piece) * piece;
-    const bytes = await this.chunk(tableBytes + start, Math.min(piece, tableLengthBytes - start));
-    const at = offsetBytes - start;
-    return parseInode(this.volume, number, new ByteReader(bytes.subarray(at, at + inodeBytes), `inode ${number}`));
+    const place = this.chunkOf(number);
+    return this.parse(number, place, this.chunks.get(place.chunk) ?? (await this.load(place)));
   }
 
-  private chunk(offsetBytes: number, lengthBytes: number): Promise<Uint8Array> {
-    const kept = this.chunks.get(offsetBytes);
-    if (kept) {
-      this.chunks.delete(offsetBytes);
-      this.chunks.set(offsetBytes, kept);
-      return kept;
+  /** As `read` where no device has to be asked; else null. */
+  peek(number: number): Inode | null {
+    const place = this.chunkOf(number);
+    const bytes = this.chunks.get(place.chunk);
+    return bytes ? this.parse(number, place, bytes) : null;
+  }
+
+  private parse(number: number, { at }: ChunkPlace, bytes: Uint8Array): Inode {
+    const raw = bytes.subarray(at, at + this.volume.superblock.inodeBytes);
+    return parseInode(this.volume, number, new ByteReader(raw, 'an inode'));
+  }
+
+  private chunkOf(number: number): ChunkPlace {
+    const { inodesPerGroup, inodeBytes } = this.volume.superblock;
+    const group = Math.floor((number - 1) / inodesPerGroup);
+    const index = (number - 1) % inodesPerGroup;
+    let table = this.tables.get(group);
+    if (table === undefined) {
+      table = placeOf(this.volume, number).tableBytes;
+      this.tables.set(group, table);
+    } else if (!(number <= this.volume.superblock.inodeCount)) {
+      throw new FilesystemError('FS_NOT_FOUND', `there is no inode ${number}`);
     }
+    const piece = Math.max(chunkBytes, inodeBytes);
+    const start = Math.floor((index * inodeBytes) / piece) * piece;
+    const lengthBytes = Math.min(piece, inodesPerGroup * inodeBytes - start);
+    return { chunk: table + start, lengthBytes, at: index * inodeBytes - start };
+  }
+
+  private load({ chunk, lengthBytes }: ChunkPlace): Promise<Uint8Array> {
+    const underWay = this.loading.get(chunk);
+    if (underWay) return underWay;
     const bytes = new Uint8Array(lengthBytes);
-    const reading = this.volume.device.read(offsetBytes, bytes).then(() => bytes);
-    this.chunks.set(offsetBytes, reading);
-    reading.catch(() => this.chunks.delete(offsetBytes));
-    const oldest = this.chunks.keys().next();
-    if (this.chunks.size > chunksKept && !oldest.done) this.chunks.delete(oldest.value);
+    const reading = this.volume.device.read(chunk, bytes).then(() => {
+      this.chunks.set(chunk, bytes);
+      const oldest = this.chunks.keys().next();
+      if (this.chunks.size > chunksKept && !oldest.done) this.chunks.delete(oldest.value);
+      return bytes;
+    });
+    this.loading.set(chunk, reading);
+    const ended = () => this.loading.delete(chunk);
+    reading.then(ended, ended);
     return reading;
   }
+}
+
+/** `chunk` = where the piece of the table begins on the volume, `at` = where the inode begins in the piece. */
+interface ChunkPlace {
+  readonly chunk: number;
+  readonly lengthBytes: number;
+  readonly at: number;
 }
 
 function parseInode(volume: Volume, number: number, raw: ByteReader): Inode {

@@ -6,6 +6,7 @@ import { insistOnBlocks, readBlock, type Volume } from './volume.ts';
 
 const extentMagic = 0xf30a;
 const deepestTree = 5;
+const directBlocks = 12;
 /** Real files stay far below (a fragmented terabyte has some 100,000); a hostile tree must not fill the memory. */
 const mostRuns = 4_000_000;
 
@@ -54,16 +55,30 @@ class RunList {
 
 /** @throws FilesystemError `FS_DAMAGED` for maps that loop, overlap or leave the volume. Inline data has no map: ask before. */
 export async function mapFile(volume: Volume, inode: Inode): Promise<FileMapping> {
-  const list = new RunList(volume, `inode ${inode.number}`);
-  const walk: Walk = { volume, list, seen: new Set(), what: `inode ${inode.number}` };
+  const walk = newWalk(volume, inode);
+  if (inode.usesExtents) await walkExtents(walk, { node: inode.raw.slice(0x28, 60), depth: null });
+  else await walkBlockMap(walk, inode.raw, Math.ceil(inode.sizeBytes / volume.superblock.blockBytes));
+  return { runs: walk.list.runs };
+}
+
+/** As `mapFile` for the many files whose inode holds the whole map; null for others. */
+export function mapOfInode(volume: Volume, inode: Inode): FileMapping | null {
+  const walk = newWalk(volume, inode);
+  const blocks = Math.ceil(inode.sizeBytes / volume.superblock.blockBytes);
   if (inode.usesExtents) {
-    const root = inode.raw.slice(0x28, 60);
-    await walkExtents(walk, { node: root, depth: null });
+    const node = inode.raw.slice(0x28, 60);
+    if (node.readUInt16LE(6) !== 0) return null;
+    readExtents(walk, node, checkNode(walk, node, null).entries);
   } else {
-    const blocks = Math.ceil(inode.sizeBytes / volume.superblock.blockBytes);
-    await walkBlockMap(walk, inode.raw, blocks);
+    if (blocks > directBlocks) return null;
+    walkDirect(walk, inode.raw, blocks);
   }
-  return { runs: list.runs };
+  return { runs: walk.list.runs };
+}
+
+function newWalk(volume: Volume, inode: Inode): Walk {
+  const what = `inode ${inode.number}`;
+  return { volume, list: new RunList(volume, what), seen: new Set(), what };
 }
 
 interface Walk {
@@ -82,19 +97,26 @@ async function readNode(walk: Walk, block: number): Promise<ByteReader> {
 
 async function walkExtents(walk: Walk, at: { node: Buffer; depth: number | null }): Promise<void> {
   const { node } = at;
+  const { entries, depth } = checkNode(walk, node, at.depth);
+  if (depth === 0) return readExtents(walk, node, entries);
+  for (let offset = 12; offset < 12 + entries * 12; offset += 12) {
+    const child = node.readUInt32LE(offset + 4) + node.readUInt16LE(offset + 8) * 2 ** 32;
+    await walkExtents(walk, { node: (await readNode(walk, child)).bytes, depth: depth - 1 });
+  }
+}
+
+function checkNode(walk: Walk, node: Buffer, wantedDepth: number | null): { entries: number; depth: number } {
   const entries = node.readUInt16LE(2);
   const depth = node.readUInt16LE(6);
-  const wrongDepth = at.depth === null ? depth > deepestTree : depth !== at.depth;
+  const wrongDepth = wantedDepth === null ? depth > deepestTree : depth !== wantedDepth;
   if (node.readUInt16LE(0) !== extentMagic || wrongDepth || 12 + entries * 12 > node.length) {
     throw new FilesystemError('FS_DAMAGED', `${walk.what} has a damaged extent tree`);
   }
-  for (let index = 0; index < entries; index++) {
-    const offset = 12 + index * 12;
-    if (depth > 0) {
-      const child = node.readUInt32LE(offset + 4) + node.readUInt16LE(offset + 8) * 2 ** 32;
-      await walkExtents(walk, { node: (await readNode(walk, child)).bytes, depth: depth - 1 });
-      continue;
-    }
+  return { entries, depth };
+}
+
+function readExtents(walk: Walk, node: Buffer, entries: number): void {
+  for (let offset = 12; offset < 12 + entries * 12; offset += 12) {
     const logical = node.readUInt32LE(offset);
     const length = node.readUInt16LE(offset + 4);
     const physical = node.readUInt16LE(offset + 6) * 2 ** 32 + node.readUInt32LE(offset + 8);
@@ -110,15 +132,19 @@ async function walkExtents(walk: Walk, at: { node: Buffer; depth: number | null 
 /** Twelve direct blocks, then trees of one, two and three levels; 0 is a hole. `blocks` = how many the file's size covers. */
 async function walkBlockMap(walk: Walk, inode: ByteReader, blocks: number): Promise<void> {
   const perBlock = walk.volume.superblock.blockBytes / 4;
-  for (let index = 0; index < 12 && index < blocks; index++) {
-    const block = inode.u32(0x28 + index * 4);
-    if (block !== 0) walk.list.add(index, block, 1);
-  }
-  let logical = 12;
+  walkDirect(walk, inode, blocks);
+  let logical = directBlocks;
   for (const level of [1, 2, 3]) {
     const block = inode.u32(0x28 + (11 + level) * 4);
     if (block !== 0 && logical < blocks) await walkIndirect(walk, { block, level, logical, blocks });
     logical += perBlock ** level;
+  }
+}
+
+function walkDirect(walk: Walk, inode: ByteReader, blocks: number): void {
+  for (let index = 0; index < directBlocks && index < blocks; index++) {
+    const block = inode.u32(0x28 + index * 4);
+    if (block !== 0) walk.list.add(index, block, 1);
   }
 }
 
