@@ -8,6 +8,7 @@ import { FilesystemError } from '../errors.ts';
 export const ATTRIBUTE = {
   standardInformation: 0x10,
   attributeList: 0x20,
+  fileName: 0x30,
   volumeName: 0x60,
   volumeInformation: 0x70,
   data: 0x80,

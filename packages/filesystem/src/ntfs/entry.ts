@@ -29,7 +29,7 @@ const INTERIX_LINK = 'IntxLNK\x01';
 const INTERIX_DEVICES = ['IntxCHR\0', 'IntxBLK\0'];
 
 /** What a file is, beyond its names. */
-interface FileFacts {
+export interface FileFacts {
   readonly type: EntryType;
   readonly sizeBytes: number;
   readonly modifiedAtMs: number | null;
@@ -126,7 +126,7 @@ async function factsOrIndex(mft: Mft, indexed: IndexEntry): Promise<FileFacts> {
   }
 }
 
-async function readFacts(mft: Mft, record: MftRecord): Promise<FileFacts> {
+export async function readFacts(mft: Mft, record: MftRecord): Promise<FileFacts> {
   const standard = await mft.attribute(record, ATTRIBUTE.standardInformation);
   const known = standard?.resident && standard.value.length >= 36 ? standard.value : null;
   const modifiedAtMs = known === null ? null : ticksToMs(known.readBigUInt64LE(8));
@@ -174,7 +174,8 @@ async function readNothing(offsetBytes: number, target: Uint8Array): Promise<voi
   if (offsetBytes !== 0 || target.length > 0) throw new FilesystemError('FS_OUT_OF_RANGE', 'The file is empty.');
 }
 
-function shownName(nameBytes: Buffer): string {
+/** As a reader shows it: one component of a path, whatever the volume says. */
+export function shownName(nameBytes: Buffer): string {
   const name = nameBytes.toString('utf16le').toWellFormed();
   return name.replace(/[/\0]/g, '\ufffd');
 }

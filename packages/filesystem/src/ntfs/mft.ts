@@ -15,6 +15,9 @@ const PAGE_BYTES = 16 * 1024;
 const CACHED_PAGES = 512;
 const LARGEST_READ_PAGES = 64;
 const MIRRORED_RECORDS = 4;
+const SCAN_BYTES = 1024 * 1024;
+/** `FILE` */
+const FILE_MARK = 0x454c4946;
 
 export class Mft {
   readonly source: NtfsSource;
@@ -52,6 +55,45 @@ export class Mft {
       const inPage = number * recordBytes - pageIndex * this.pageBytes;
       return parseMftRecord(Buffer.from(page.subarray(inPage, inPage + recordBytes)), number);
     });
+  }
+
+  /** Records the table has room for. @throws FilesystemError `FS_DAMAGED` when they could not all lie on the volume. */
+  get recordCount(): number {
+    const { initialisedBytes } = this.layout;
+    const { volumeBytes, recordBytes } = this.source.geometry;
+    if (initialisedBytes > volumeBytes) throw new FilesystemError('FS_DAMAGED', '$MFT claims to be larger than the volume.');
+    return Math.floor(initialisedBytes / recordBytes);
+  }
+
+  /**
+   * Hands every record with a FILE mark to `visit`, in order, as it lies on the disk; the bytes are the visitor's until it
+   * returns. The next piece is under way meanwhile. What cannot be read is left out.
+   */
+  async scan(visit: (number: number, bytes: Buffer) => void): Promise<void> {
+    const { recordBytes } = this.source.geometry;
+    const tableBytes = this.recordCount * recordBytes;
+    const read = (offsetBytes: number) => this.readPiece(offsetBytes, Math.min(SCAN_BYTES, tableBytes - offsetBytes));
+    let coming = read(0);
+    for (let offsetBytes = 0; offsetBytes < tableBytes; offsetBytes += SCAN_BYTES) {
+      const piece = await coming;
+      if (offsetBytes + SCAN_BYTES < tableBytes) coming = read(offsetBytes + SCAN_BYTES);
+      if (piece === null) continue;
+      for (let at = 0; at < piece.length; at += recordBytes) {
+        if (piece.readUInt32LE(at) !== FILE_MARK) continue;
+        visit((offsetBytes + at) / recordBytes, piece.subarray(at, at + recordBytes));
+      }
+    }
+  }
+
+  private async readPiece(offsetBytes: number, lengthBytes: number): Promise<Buffer | null> {
+    const target = Buffer.allocUnsafe(lengthBytes);
+    try {
+      await readRuns(this.source, this.layout.runs, { offsetBytes, target });
+      return target;
+    } catch (error) {
+      if (error instanceof FilesystemError || error instanceof DiskError) return null;
+      throw error;
+    }
   }
 
   /** Gets the pages of these records (ascending, a few hundred at most) into the cache, neighbouring pages by one read. */

@@ -5,9 +5,11 @@ import type { DirectoryEntry, FileReader, Filesystem, FilesystemInfo, Filesystem
 import { hasNtfsOemId, readBackupBootSector, readBootSector } from './bootSector.ts';
 import { readClean, readLabel } from './cleanState.ts';
 import { listDirectory, openEntry, rootEntry } from './entry.ts';
+import { fileLayouts } from './fileLayouts.ts';
 import { looksForeign } from './foreignMark.ts';
 import { Mft } from './mft.ts';
 import { countUsedBytes, readUsedMap, volumeEnd } from './usedMap.ts';
+import { volatileFiles } from './volatileFiles.ts';
 
 export const ntfsReader: FilesystemReader = {
   kinds: ['ntfs'],
@@ -42,5 +44,7 @@ async function openNtfs(device: BlockDevice): Promise<Filesystem> {
     root: (): Promise<DirectoryEntry> => rootEntry(mft),
     readDirectory: (directory: DirectoryEntry): AsyncIterable<DirectoryEntry> => listDirectory(mft, directory),
     openFile: (file: DirectoryEntry): Promise<FileReader> => openEntry(mft, file),
+    fileLayouts: () => fileLayouts(mft),
+    volatileFiles: () => volatileFiles(mft),
   };
 }
