@@ -1,10 +1,11 @@
 /** Everything the server and the `disks` command know of a PC: the platform's facts plus what our readers find on each disk. */
 import { openFileDevice } from '@diskfleet/disk';
-import { type DiskLayout, readLayout } from '@diskfleet/engine';
+import { type DiskLayout, type FoundSystems, lookForSystems, readLayout } from '@diskfleet/engine';
 import { type Inventory, type InventoryDisk, inventoryShape } from '@diskfleet/protocol';
 import type { DiskMount, DiskView, Platform, PlatformDisk } from '../platform/types.ts';
 import { listDiskFiles } from './diskFiles.ts';
 import type { Settings } from './settings.ts';
+import { factsOf, withFstabs } from './systemFacts.ts';
 
 /** All disks of this PC, real ones first, as they are now. */
 export async function listDisks(platform: Platform, settings: Settings): Promise<{ view: DiskView; disks: PlatformDisk[] }> {
@@ -28,24 +29,32 @@ export async function takeInventory(platform: Platform, settings: Settings, now:
 
 export async function describeDisks(disks: readonly PlatformDisk[]): Promise<InventoryDisk[]> {
   const described: InventoryDisk[] = [];
-  for (const disk of disks.slice(0, 256)) described.push(await describeDisk(disk));
-  return described;
+  const fstabs: FoundSystems['fstabs'][number][] = [];
+  for (const disk of disks.slice(0, 256)) {
+    const look = await lookAt(disk);
+    if (typeof look !== 'string') fstabs.push(...look.systems.fstabs);
+    described.push(describe(disk, look));
+  }
+  return withFstabs(described, fstabs);
 }
 
 /** A disk that cannot be read is still listed, with the reason among its warnings. */
-export async function describeDisk(disk: PlatformDisk): Promise<InventoryDisk> {
+function describe(disk: PlatformDisk, look: Look | string): InventoryDisk {
   const { use, ...rest } = disk;
   const base = { ...rest, isSystemDisk: use.isSystemDisk, busyReason: use.busyReason };
-  const layout = await layoutOf(disk);
-  if (typeof layout === 'string') {
-    return { ...base, table: null, tableId: null, partitions: [], filesystem: null, fingerprint: '', warnings: [layout] };
+  if (typeof look === 'string') {
+    return { ...base, table: null, tableId: null, partitions: [], filesystem: null, fingerprint: '', warnings: [look] };
   }
+  const { layout, systems } = look;
   const { sectorBytes, table, tableId, filesystem, fingerprint } = layout;
   const partitions = layout.partitions.slice(0, 256).map((partition) => ({
     ...partition,
     mountPoint: mountedAt(use.mounts, partition),
+    ...factsOf(use, systems.holds.get(partition.number), partition),
   }));
-  return { ...base, sectorBytes, table, tableId, partitions, filesystem, fingerprint, warnings: layout.warnings.slice(0, 50) };
+  const whole = table === null ? factsOf(use, systems.holds.get(0), { startBytes: 0, sizeBytes: layout.sizeBytes }) : {};
+  const warnings = layout.warnings.slice(0, 50);
+  return { ...base, ...whole, sectorBytes, table, tableId, partitions, filesystem, fingerprint, warnings };
 }
 
 function mountedAt(mounts: readonly DiskMount[], partition: { startBytes: number; sizeBytes: number }): string | null {
@@ -54,11 +63,16 @@ function mountedAt(mounts: readonly DiskMount[], partition: { startBytes: number
   return found?.mountPoint ?? null;
 }
 
-async function layoutOf(disk: PlatformDisk): Promise<DiskLayout | string> {
+interface Look {
+  readonly layout: DiskLayout;
+  readonly systems: FoundSystems;
+}
+
+async function lookAt(disk: PlatformDisk): Promise<Look | string> {
   try {
     const device = await openFileDevice(disk.path, { sectorBytes: disk.sectorBytes });
     try {
-      return await readLayout(device);
+      return { layout: await readLayout(device), systems: await lookForSystems(device) };
     } finally {
       await device.close();
     }

@@ -13,6 +13,7 @@ const fakeMachineShape = z.object({
   vendor: z.string().default('Diskfleet'),
   model: z.string().default('Fake PC'),
   serial: z.string().default(''),
+  firmware: z.enum(['uefi', 'bios']).nullable().default(null),
   disks: z.array(
     z.object({
       path: z.string().min(1),
@@ -25,6 +26,8 @@ const fakeMachineShape = z.object({
       isSystemDisk: z.boolean().default(false),
       removable: z.boolean().default(false),
       busyReason: z.string().nullable().default(null),
+      /** What the made-up system mounts of it. */
+      mounts: z.array(z.object({ mountPoint: z.string().min(1), startBytes: z.number().int().min(0) })).default([]),
     }),
   ),
 });
@@ -65,6 +68,7 @@ function factsOf(fake: FakeMachine): MachineFacts {
       cores: availableParallelism(),
       memoryBytes: totalmem(),
     },
+    firmware: fake.firmware,
     bootId: fake.bootId,
     timeZone: fake.timeZone,
   };
@@ -79,7 +83,7 @@ async function viewOf(fake: FakeMachine): Promise<DiskView> {
     if (found === null || found.size === 0) continue;
     const path = await realpath(disk.path);
     const busyReason = disk.busyReason ?? (disk.isSystemDisk ? 'the running system lives on it' : null);
-    const use: DiskUse = { isSystemDisk: disk.isSystemDisk, busyReason, mounts: [] };
+    const use: DiskUse = { isSystemDisk: disk.isSystemDisk, busyReason, mounts: disk.mounts };
     uses.set(path, use);
     disks.push({
       key: disk.key ?? `serial:${disk.serial}`,

@@ -120,7 +120,7 @@ describe('Linux, a made-up PC', () => {
     const { use, key, model, serial, sectorBytes, bus } = await find('nvme0n1');
     expect(use).toMatchObject({ isSystemDisk: true, busyReason: 'the running system lives on it' });
     expect(use.mounts).toEqual([
-      { mountPoint: '/', startBytes: null },
+      { mountPoint: '/', startBytes: null, memberBytes: expect.any(Number) },
       { mountPoint: '/boot/efi', startBytes: MIB },
     ]);
     expect({ key, model, serial, sectorBytes, bus }).toEqual({

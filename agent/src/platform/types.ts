@@ -23,6 +23,8 @@ export interface MachineFacts {
   };
   /** Changes at every start of the system. */
   readonly bootId: string;
+  /** How the PC was started; absent: not known. */
+  readonly firmware?: 'uefi' | 'bios' | null;
   readonly timeZone: string;
 }
 
@@ -49,12 +51,16 @@ export interface DiskUse {
   /** Why it must not be overwritten now, for people, or null. */
   readonly busyReason: string | null;
   readonly mounts: readonly DiskMount[];
+  /** Swap space in use; its mount point reads `swap`. Absent: none. */
+  readonly swaps?: readonly DiskMount[];
 }
 
 export interface DiskMount {
   readonly mountPoint: string;
   /** Where on the disk the mounted volume begins; null when it is spread over it (LVM, RAID). */
   readonly startBytes: number | null;
+  /** Of a spread volume: where on this disk one of the devices begins that it is spread over. */
+  readonly memberBytes?: number;
 }
 
 /** One look at all disks and their users. */

@@ -1,8 +1,10 @@
 export { backup } from './backup/backup.ts';
 export { EngineError, type EngineErrorCode } from './errors.ts';
 export { explore } from './explore/explore.ts';
+export { type FoundSystems, lookForSystems, mountedByFstab } from './layout/lookForSystems.ts';
 export { readLayout } from './layout/readLayout.ts';
 export { readUsedDisk } from './layout/readUsedDisk.ts';
+export { type DiskOfPc, type SystemPart, type SystemSelection, selectSystem } from './layout/selectSystem.ts';
 export type { PlanTarget } from './restore/decideRestore.ts';
 export { planRestore, planRestoreToLayout } from './restore/planRestore.ts';
 export { restore } from './restore/restore.ts';

@@ -31,6 +31,8 @@ export interface Place {
   readonly file: string | null;
   /** Null when the device is spread (LVM, RAID). */
   readonly startBytes: number | null;
+  /** Set when it is spread: where a device begins that it is spread over. */
+  readonly memberBytes?: number;
 }
 
 /** sysfs counts in units of 512 bytes whatever the sectors are. */
@@ -79,7 +81,7 @@ export function placesOf(graph: BlockGraph, name: string, depth = 0): Place[] {
   if (node.parent !== null) return shifted(placesOf(graph, node.parent, depth + 1), node.startBytes);
   const places: Place[] = [{ disk: name, file: null, startBytes: 0 }];
   for (const slave of node.slaves) {
-    places.push(...placesOf(graph, slave, depth + 1).map((place) => ({ ...place, startBytes: null })));
+    places.push(...placesOf(graph, slave, depth + 1).map(spread));
   }
   if (node.loop !== null) places.push(...behindLoop(graph, node.loop, depth));
   return places;
@@ -90,6 +92,14 @@ function behindLoop(graph: BlockGraph, loop: { backingFile: string; offsetBytes:
   return shifted(placesOf(graph, loop.backingFile.slice('/dev/'.length), depth + 1), loop.offsetBytes);
 }
 
+function spread(place: Place): Place {
+  return place.startBytes === null ? place : { ...place, startBytes: null, memberBytes: place.startBytes };
+}
+
 function shifted(places: readonly Place[], byBytes: number): Place[] {
-  return places.map((place) => ({ ...place, startBytes: place.startBytes === null ? null : place.startBytes + byBytes }));
+  return places.map((place) => ({
+    ...place,
+    startBytes: place.startBytes === null ? null : place.startBytes + byBytes,
+    ...(place.memberBytes === undefined ? {} : { memberBytes: place.memberBytes + byBytes }),
+  }));
 }

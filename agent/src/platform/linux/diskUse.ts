@@ -15,12 +15,14 @@ export interface Asked {
 
 export function diskUse(graph: BlockGraph, uses: readonly Use[], asked: Asked): DiskUse {
   const found = uses.flatMap((use) => {
-    const start = startOn(use.places, asked);
-    return start === undefined ? [] : [{ use, startBytes: start }];
+    const at = whereOn(use.places, asked);
+    return at === null ? [] : [{ use, at }];
   });
   const mounts: DiskMount[] = [];
-  for (const { use, startBytes } of found) {
-    if (use.kind === 'mount') mounts.push({ mountPoint: use.what, startBytes });
+  const swaps: DiskMount[] = [];
+  for (const { use, at } of found) {
+    if (use.kind === 'mount') mounts.push({ mountPoint: use.what, ...at });
+    if (use.kind === 'swap') swaps.push({ mountPoint: 'swap', ...at });
   }
   const isSystemDisk = found.some(({ use }) => use.kind === 'swap' || (use.kind === 'mount' && systemFolders.has(use.what)));
   return {
@@ -31,19 +33,22 @@ export function diskUse(graph: BlockGraph, uses: readonly Use[], asked: Asked): 
         isSystemDisk,
       ) ?? attached(graph, asked),
     mounts,
+    ...(swaps.length === 0 ? {} : { swaps }),
   };
 }
 
-/** Where the use begins on what was asked about: null = spread over it, undefined = it is somewhere else. */
-function startOn(places: readonly Place[], asked: Asked): number | null | undefined {
-  for (const { disk, file, startBytes } of places) {
-    if (disk !== null && disk === asked.disk) return startBytes;
-    if (file === null || asked.file === null || file !== asked.file.path) continue;
-    if (startBytes === null) return null;
-    const start = startBytes - asked.file.startBytes;
-    if (start >= 0 && start < asked.file.sizeBytes) return start;
+/** Where the use begins on what was asked about; null: it is somewhere else. */
+function whereOn(places: readonly Place[], asked: Asked): Omit<DiskMount, 'mountPoint'> | null {
+  for (const { disk, file, startBytes, memberBytes } of places) {
+    const own = disk !== null && disk === asked.disk;
+    if (!own && (file === null || asked.file === null || file !== asked.file.path)) continue;
+    const offset = own ? 0 : (asked.file?.startBytes ?? 0);
+    const member = memberBytes === undefined ? {} : { memberBytes: memberBytes - offset };
+    if (startBytes === null || own) return { startBytes, ...member };
+    const start = startBytes - offset;
+    if (start >= 0 && start < (asked.file?.sizeBytes ?? 0)) return { startBytes: start };
   }
-  return undefined;
+  return null;
 }
 
 function reason(uses: readonly Use[], isSystemDisk: boolean): string | null {

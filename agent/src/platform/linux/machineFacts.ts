@@ -1,7 +1,7 @@
 import { arch, availableParallelism, cpus, hostname, release, totalmem } from 'node:os';
 import { join } from 'node:path';
 import type { MachineFacts } from '../types.ts';
-import { type Roots, readText } from './roots.ts';
+import { listFolder, type Roots, readText } from './roots.ts';
 import { unescapeOctal } from './users.ts';
 
 export async function machineFacts(roots: Roots): Promise<MachineFacts> {
@@ -26,9 +26,16 @@ export async function machineFacts(roots: Roots): Promise<MachineFacts> {
       cores: availableParallelism(),
       memoryBytes: totalmem(),
     },
+    firmware: await firmwareOf(roots),
     bootId: (await readText(join(roots.proc, 'sys/kernel/random/boot_id'))) ?? '',
     timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone,
   };
+}
+
+/** A PC without UEFI's folder was started by a BIOS; boards that are no PCs have neither. */
+async function firmwareOf(roots: Roots): Promise<'uefi' | 'bios' | null> {
+  if ((await listFolder(join(roots.sys, 'firmware/efi'))).length > 0) return 'uefi';
+  return arch() === 'x64' || arch() === 'ia32' ? 'bios' : null;
 }
 
 /** `NAME="value"` lines of os-release(5). */
