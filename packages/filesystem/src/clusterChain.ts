@@ -4,6 +4,7 @@
  */
 import { type BlockDevice, readBytes } from '@diskfleet/disk';
 import { FilesystemError } from './errors.ts';
+import type { FileExtent } from './filesystem.ts';
 
 /** A whole number of entries of 2 and 4 bytes. A FAT12 has 6 KiB at most and fits one page, so none of its entries is torn. */
 const PAGE_BYTES = 64 << 10;
@@ -24,7 +25,12 @@ export interface ClusterTable {
   /** Where cluster 2 begins. */
   readonly dataOffsetBytes: number;
   readonly clusterBytes: number;
+  /** Pages of 64 KiB that stay in memory; 64 when absent. */
+  readonly keptPages?: number;
 }
+
+/** Enough to keep all of a table of 16 million clusters in memory: 64 MiB. */
+export const PAGES_OF_A_WALK = 1024;
 
 /** Runs of neighbouring clusters, in file order: run `i` begins at file cluster `at[i]` and at volume cluster `start[i]`. */
 export interface Chain {
@@ -104,6 +110,24 @@ export class ClusterChains {
     }
   }
 
+  /** Where the clusters of a file lie, as far as they end before `endBytes` of the volume. Neighbouring runs are one extent. */
+  fileExtents(chain: Chain, endBytes: number): FileExtent[] {
+    const { clusterBytes, dataOffsetBytes } = this.table;
+    const clustersThere = Math.floor((endBytes - dataOffsetBytes) / clusterBytes);
+    const extents: FileExtent[] = [];
+    for (const [run, start] of chain.start.entries()) {
+      const at = chain.at[run] ?? 0;
+      const count = Math.min((chain.at[run + 1] ?? chain.clusterCount) - at, clustersThere - (start - 2));
+      if (count <= 0) continue;
+      extents.push({
+        fileOffsetBytes: at * clusterBytes,
+        volumeOffsetBytes: this.clusterOffset(start),
+        lengthBytes: count * clusterBytes,
+      });
+    }
+    return extents;
+  }
+
   /** Fills `target` from `offsetBytes` of what the chain holds. @throws FilesystemError `FS_DAMAGED` when the chain is shorter */
   async read(chain: Chain, offsetBytes: number, target: Uint8Array): Promise<void> {
     const { clusterBytes, device } = this.table;
@@ -129,7 +153,7 @@ export class ClusterChains {
     const lengthBytes = Math.min(PAGE_BYTES, entriesBytes - intoTableBytes);
     const page = await readBytes(this.table.device, this.table.offsetBytes + intoTableBytes, lengthBytes);
     const oldest = this.pages.keys().next();
-    if (this.pages.size >= KEPT_PAGES && !oldest.done) this.pages.delete(oldest.value);
+    if (this.pages.size >= (this.table.keptPages ?? KEPT_PAGES) && !oldest.done) this.pages.delete(oldest.value);
     this.pages.set(index, page);
     return page;
   }

@@ -5,6 +5,7 @@ import type { Filesystem, FilesystemReader, UsedMap } from '../filesystem.ts';
 import { readBootRegion } from './bootRegion.ts';
 import { listDirectory, rootEntry } from './directory.ts';
 import { openFile } from './fileContent.ts';
+import { fileLayouts } from './fileLayouts.ts';
 import { readRootDirectory } from './rootDirectory.ts';
 import { readUsedMap } from './usedMap.ts';
 import { ExfatVolume } from './volume.ts';
@@ -45,6 +46,7 @@ async function openExfat(device: BlockDevice): Promise<Filesystem> {
     root: async () => rootEntry,
     readDirectory: (directory) => listDirectory(volume, root.upcaseTable, directory),
     openFile: (file) => openFile(volume, file),
+    fileLayouts: () => fileLayouts(volume, root.upcaseTable, totalBytes),
     foldName: root.upcaseTable.upcase,
   };
 }

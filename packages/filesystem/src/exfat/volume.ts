@@ -9,7 +9,8 @@ export class ExfatVolume extends ClusterChains {
   readonly device: BlockDevice;
   readonly geometry: ExfatGeometry;
 
-  constructor(device: BlockDevice, geometry: ExfatGeometry) {
+  /** @param keptPages as `ClusterTable.keptPages` */
+  constructor(device: BlockDevice, geometry: ExfatGeometry, keptPages?: number) {
     const { clusterCount, clusterBytes, dataOffsetBytes } = geometry;
     super({
       device,
@@ -20,6 +21,7 @@ export class ExfatVolume extends ClusterChains {
       end: END_OF_CHAIN,
       dataOffsetBytes,
       clusterBytes,
+      keptPages,
     });
     this.device = device;
     this.geometry = geometry;

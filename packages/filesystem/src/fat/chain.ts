@@ -6,12 +6,13 @@ import type { FatVolume } from './volume.ts';
 export class Chains extends ClusterChains {
   readonly volume: FatVolume;
 
-  constructor(volume: FatVolume) {
+  /** @param keptPages as `ClusterTable.keptPages` */
+  constructor(volume: FatVolume, keptPages?: number) {
     const { device, geometry } = volume;
     const { get, bytesFor, end } = entryFormat(geometry);
     const { clusterCount, clusterBytes, dataOffsetBytes } = geometry;
     const offsetBytes = geometry.fatOffsetBytes + (geometry.activeFat ?? 0) * geometry.fatBytes;
-    super({ device, offsetBytes, clusterCount, get, bytesFor, end, dataOffsetBytes, clusterBytes });
+    super({ device, offsetBytes, clusterCount, get, bytesFor, end, dataOffsetBytes, clusterBytes, keptPages });
     this.volume = volume;
   }
 }

@@ -97,7 +97,8 @@ async function* readPieces(chains: Chains, firstCluster: number | null): AsyncGe
     throw new FilesystemError('FS_DAMAGED', `The cluster chain of a folder is ${describeEnd(chain.end)}.`);
 }
 
-async function firstClusterOf(chains: Chains, directory: DirectoryEntry): Promise<number | null> {
+/** Null stands for the fixed root directory of FAT12/16. @throws FilesystemError as `listDirectory` */
+export async function firstClusterOf(chains: Chains, directory: DirectoryEntry): Promise<number | null> {
   const { volume } = chains;
   const { geometry } = volume;
   if (directory.type !== 'directory') throw new FilesystemError('FS_NOT_A_DIRECTORY', `${directory.name} is not a folder.`);

@@ -6,6 +6,7 @@ import { BOOT_SECTOR_BYTES, decodeBootSector, type FatGeometry } from './bootSec
 import { Chains } from './chain.ts';
 import { listDirectory, readSlots, rootEntry } from './directory.ts';
 import { openFile } from './fileContent.ts';
+import { fileLayouts } from './fileLayouts.ts';
 import { decodeLabel, slotKind } from './slot.ts';
 import { readUsedMap } from './usedMap.ts';
 
@@ -47,6 +48,7 @@ async function openFat(device: BlockDevice): Promise<Filesystem> {
     root: async () => rootEntry,
     readDirectory: (directory: DirectoryEntry): AsyncIterable<DirectoryEntry> => listDirectory(chains, directory),
     openFile: (file: DirectoryEntry): Promise<FileReader> => openFile(chains, file),
+    fileLayouts: () => fileLayouts(volume, totalBytes),
   };
 }
 
