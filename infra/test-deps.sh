@@ -8,7 +8,7 @@ declare -A package=(
   [mkfs.exfat]=exfatprogs [mount.exfat-fuse]=exfat-fuse [qemu-img]=qemu-utils [chromium]=chromium [setfattr]=attr [openssl]=openssl
   [zstd]=zstd [lsof]=lsof
   [cryptsetup]=cryptsetup-bin [mksquashfs]=squashfs-tools [genisoimage]=genisoimage [mkfs.f2fs]=f2fs-tools [mkfs.udf]=udftools
-  [mkfs.erofs]=erofs-utils [mkfs.btrfs]=btrfs-progs
+  [mkfs.erofs]=erofs-utils [mkfs.btrfs]=btrfs-progs [lvcreate]=lvm2
 )
 [ "${1:-}" = bench ] && package+=([restic]=restic [borg]=borgbackup [time]=time)
 export PATH="$PATH:/usr/sbin:/sbin"

@@ -11,5 +11,6 @@ export type {
   UsedMap,
   VolatileFile,
 } from './filesystem.ts';
+export { type LogicalVolume, openPhysicalVolumes, type PhysicalVolume } from './lvm/index.ts';
 export { openFilesystem } from './readers.ts';
 export { type RecognisedVolume, recogniseVolume } from './recognise/recogniseVolume.ts';

@@ -1,31 +1,17 @@
 /** What holds volumes rather than files: volume managers, RAID, encryption, caches. Each block names the source of its layout. */
-import { crc32 } from 'node:zlib';
+import { LABEL_MAGIC, LABEL_PLACES_BYTES, parseLabel } from '../lvm/label.ts';
 import { formatUuid, type Recogniser, textOf } from './recogniser.ts';
 
-/**
- * LVM2 (lib/format_text/layout.h): label of one sector, in any of the first four.
- *
- * | 0 | 8 | LABELONE | 8 | 8 | sector | 16 | 4 | crc | 20 | 4 | where the PV header begins | 24 | 8 | LVM2 001 |
- * PV header: 0 uuid (32 characters), 32 size of the device (8).
- */
+/** A physical volume of LVM2, by its label. */
 export const lvm2: Recogniser = {
   kind: 'lvm2',
-  magics: [0, 512, 1024, 1536].map((atBytes) => ({ atBytes, bytes: 'LABELONE' })),
+  magics: LABEL_PLACES_BYTES.map((atBytes) => ({ atBytes, bytes: LABEL_MAGIC })),
   async describe(volume, magicAt) {
-    const label = await volume.at(magicAt, 512);
-    if (label === null || label.slice(24, 8).toString('latin1') !== 'LVM2 001') return null;
-    if (label.u64big(8) !== BigInt(magicAt / 512) || label.u32(16) !== labelChecksum(label.slice(20, 492))) return null;
-    const header = label.slice(label.u32(20), 40);
-    const id = header.toString('latin1', 0, 32);
-    const uuid = id.replace(/^(.{6})(.{4})(.{4})(.{4})(.{4})(.{4})(.{6})$/, '$1-$2-$3-$4-$5-$6-$7');
-    return { uuid, totalBytes: Number(header.readBigUInt64LE(32)) };
+    const sector = await volume.at(magicAt, 512);
+    const label = sector && parseLabel(sector, magicAt);
+    return label && { uuid: label.uuid, totalBytes: label.deviceBytes };
   },
 };
-
-/** The usual CRC-32, with a start of its own and not inverted. */
-function labelChecksum(bytes: Buffer): number {
-  return ~crc32(bytes, ~0xf597a6cf >>> 0) >>> 0;
-}
 
 const LUKS_MAGIC = 'LUKS\xba\xbe';
 /** LUKS2 keeps a second header, whose place follows from the size of the first. */

@@ -1,0 +1,1 @@
+export { type LogicalVolume, openPhysicalVolumes, type PhysicalVolume } from './assemble.ts';
