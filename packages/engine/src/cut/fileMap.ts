@@ -1,0 +1,33 @@
+/** Turns a cut and what became of its chunks into the entries of a disk's map: ranges in the order of the disk, each in one chunk. */
+import type { MapEntry } from '@diskfleet/vault';
+import { CELL_DATA, CELL_ZERO, type CellTable, ID_BYTES } from '../backup/cellTable.ts';
+import { EngineError } from '../errors.ts';
+import type { FileCut } from './fileCut.ts';
+
+/** Lazily, so that the map of a huge disk never exists as objects at once. Adjacent zero ranges come out as one entry. */
+export function* fileMapEntries(cut: FileCut, table: CellTable, disk: number): Generator<MapEntry> {
+  let zero: { kind: 'zero'; offsetBytes: number; lengthBytes: number } | null = null;
+  for (let index = cut.firstOfDisk[disk] ?? 0; index < (cut.firstOfDisk[disk + 1] ?? 0); index++) {
+    const entry = pieceEntry(cut, table, cut.mapOrder[index] ?? 0);
+    if (entry.kind === 'zero' && zero !== null && zero.offsetBytes + zero.lengthBytes === entry.offsetBytes) {
+      zero.lengthBytes += entry.lengthBytes;
+      continue;
+    }
+    if (zero !== null) yield zero;
+    zero = entry.kind === 'zero' ? { ...entry } : null;
+    if (entry.kind === 'data') yield entry;
+  }
+  if (zero !== null) yield zero;
+}
+
+function pieceEntry(cut: FileCut, table: CellTable, piece: number): MapEntry {
+  const chunk = cut.pieceChunk[piece] ?? 0;
+  const state = table.states[chunk];
+  const place = { offsetBytes: cut.pieceOffset[piece] ?? 0, lengthBytes: cut.pieceBytes[piece] ?? 0 };
+  if (state === CELL_ZERO) return { kind: 'zero', ...place };
+  if (state !== CELL_DATA) {
+    throw new EngineError('WORKER_FAILED', `the chunk with byte ${place.offsetBytes} was left out by the workers`);
+  }
+  const chunkId = Buffer.from(table.ids.subarray(chunk * ID_BYTES, (chunk + 1) * ID_BYTES));
+  return { kind: 'data', ...place, chunkId, chunkOffsetBytes: cut.pieceAt[piece] ?? 0 };
+}
