@@ -1,6 +1,7 @@
 export type EngineErrorCode =
   | 'SOURCE_EMPTY'
   | 'SOURCE_CHANGED_SIZE'
+  | 'LIVE_VIEW_LOST'
   | 'TARGET_TOO_SMALL'
   | 'TARGET_SECTOR_MISMATCH'
   | 'TARGET_CHANGED'
@@ -14,6 +15,7 @@ export type EngineErrorCode =
   | 'DISK_NOT_IN_POINT'
   | 'PATH_NOT_FOUND'
   | 'PARTITION_NOT_FOUND'
+  | 'PARTITION_LEFT_OUT'
   | 'FILESYSTEM_UNKNOWN'
   | 'CANCELLED'
   | 'WORKER_FAILED';

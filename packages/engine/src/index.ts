@@ -4,7 +4,7 @@ export { explore } from './explore/explore.ts';
 export { type FoundSystems, lookForSystems, mountedByFstab } from './layout/lookForSystems.ts';
 export { readLayout } from './layout/readLayout.ts';
 export { readUsedDisk } from './layout/readUsedDisk.ts';
-export { type DiskOfPc, type SystemPart, type SystemSelection, selectSystem } from './layout/selectSystem.ts';
+export { type BackupChoice, type BackupSelection, partitionsToTake, selectBackup } from './layout/selectBackup.ts';
 export type { PlanTarget } from './restore/decideRestore.ts';
 export { planRestore, planRestoreToLayout } from './restore/planRestore.ts';
 export { restore } from './restore/restore.ts';

@@ -59,6 +59,16 @@ export const failureTexts = {
     data: targetUntouched,
     todo: 'Remove the write protection or choose another disk.',
   },
+  LIVE_UNSUPPORTED: {
+    what: 'The disk is in use, and what is on it cannot be held still for a moment.',
+    data: sourceSafe,
+    todo: 'Unmount its volumes, run as root, or start the PC from the rescue medium. A backup that may be half old and half new is made only when you ask for it: `--allow-inconsistent`.',
+  },
+  FREEZE_FAILED: {
+    what: 'The volumes of the disk could not be held still.',
+    data: 'No volume is held now and no restore point was made. Earlier restore points are intact.',
+    todo: 'Try again. When it stays so, look whether another program holds the volume (fsfreeze, a snapshot) or unmount it.',
+  },
   TABLE_DAMAGED: {
     what: 'The partition table does not make sense.',
     data: sourceSafe,
@@ -98,6 +108,16 @@ export const failureTexts = {
     what: 'The file is encrypted by its own filesystem.',
     data: sourceSafe,
     todo: 'Restore the disk and open the file with its owner’s key.',
+  },
+  PARTITION_LEFT_OUT: {
+    what: 'This partition is not part of the restore point.',
+    data: 'The point was made of other partitions; it never held the content of this one.',
+    todo: 'Choose a point that holds it: one of the whole disk, or of this partition.',
+  },
+  SYSTEM_NOT_FOUND: {
+    what: 'No operating system was found.',
+    data: noHarm,
+    todo: 'Back up whole disks, or name the partitions to take.',
   },
   // vaults
   VAULT_NOT_FOUND: {
@@ -177,6 +197,11 @@ export const failureTexts = {
     what: 'The source changed its size while it was read.',
     data: sourceSafe,
     todo: 'Run the backup again when nothing resizes the disk.',
+  },
+  LIVE_VIEW_LOST: {
+    what: 'No picture of one moment could be taken of a disk in use.',
+    data: sourceSafe,
+    todo: 'Run the backup when the PC writes less, or start it from the rescue medium; allowing an inconsistent image is the last resort.',
   },
   TARGET_TOO_SMALL: {
     what: 'The target is too small.',

@@ -1,7 +1,8 @@
-import { jobStates } from '@diskfleet/protocol';
+import { backupKinds, backupOptionsShape, chosenDisksShape, jobStates } from '@diskfleet/protocol';
 import { z } from 'zod';
 import { allowed, router } from '../trpc.ts';
-import { backupNow, cancelJob, exploreOnMachine, restoreFiles, retryJob, verifyVault } from './verbs.ts';
+import { backupNow, planBackup } from './backups.ts';
+import { cancelJob, exploreOnMachine, restoreFiles, retryJob, verifyVault } from './verbs.ts';
 import { getJobDetail, listJobs } from './views.ts';
 
 const byId = z.object({ id: z.uuid() });
@@ -17,11 +18,20 @@ const listInput = z.object({
   cursor: z.string().max(200).nullish(),
 });
 
-const backupInput = z.object({
+const planInput = z.object({
   machineId,
-  diskKeys: z.array(z.string().min(1).max(160)).min(1).max(32),
+  backupKind: z.enum(backupKinds).default('disk'),
+  disks: chosenDisksShape.optional(),
+  /** Whole disks; the same as `disks` without partitions. */
+  diskKeys: z.array(z.string().min(1).max(160)).min(1).max(32).optional(),
+});
+
+const backupInput = planInput.extend({
   vaultId: z.uuid(),
   method: z.enum(['full', 'incremental', 'differential']),
+  compression: z.enum(['fast', 'balanced', 'best', 'none']).default('balanced'),
+  sectorBySector: z.boolean().default(false),
+  ...backupOptionsShape.shape,
 });
 
 const restoreFilesInput = z.object({
@@ -40,6 +50,9 @@ export const jobsRouter = router({
   get: allowed('fleet:read')
     .input(byId)
     .query(({ ctx: { ctx }, input }) => getJobDetail(ctx, input.id)),
+  planBackup: allowed('fleet:read')
+    .input(planInput)
+    .query(({ ctx: { ctx }, input }) => planBackup(ctx, input)),
   backupNow: allowed('jobs:run')
     .input(backupInput)
     .mutation(({ ctx: { ctx, session }, input }) => backupNow(ctx, session.user, input)),

@@ -6,41 +6,13 @@ import { ServerError } from '../errors.ts';
 import { sendTo } from '../hub/state.ts';
 import { findPoint, pointName } from '../points/points.ts';
 import { findVault } from '../vaults/vaults.ts';
-import { approvedMachine, createJob } from './createJob.ts';
+import { createJob } from './createJob.ts';
 import { changeJob } from './move.ts';
 import { wake } from './offer.ts';
 import { isOpen } from './transition.ts';
 import { findJob, getJobView } from './views.ts';
 
 type Ask<K extends 'verify' | 'restoreFiles' | 'explore'> = Omit<JobSpecOf<K>, 'kind' | 'vault'> & { readonly machineId: string };
-
-interface BackupInput {
-  readonly machineId: string;
-  readonly diskKeys: readonly string[];
-  readonly vaultId: string;
-  readonly method: 'full' | 'incremental' | 'differential';
-}
-
-export async function backupNow(ctx: Ctx, user: UserView, input: BackupInput): Promise<JobView> {
-  const { machineId, vaultId, method } = input;
-  const { inventory } = await approvedMachine(ctx, machineId);
-  await findVault(ctx, vaultId);
-  const diskKeys = [...new Set(input.diskKeys)].sort();
-  const names = diskKeys.map((key) => {
-    const disk = inventory.disks.find((one) => one.key === key);
-    if (!disk) throw new ServerError('DISK_NOT_FOUND', key);
-    return disk.name;
-  });
-  const request = {
-    kind: 'backup',
-    backupKind: 'disk',
-    method,
-    diskKeys,
-    compression: 'balanced',
-    sectorBySector: false,
-  } as const;
-  return createJob(ctx, user, { machineId, vaultId, pointId: null, subject: names.join(', '), request, diskKeys });
-}
 
 export async function verifyVault(ctx: Ctx, user: UserView, input: Ask<'verify'> & { vaultId: string }): Promise<JobView> {
   const { machineId, vaultId, level, pointId } = input;
