@@ -20,7 +20,12 @@ if (workers.length === 0 || !workers.every(existsSync)) throw new Error('the wor
 
 await rm(out, { recursive: true, force: true });
 await build({
-  entryPoints: [{ in: join(here, 'src/main.ts'), out: 'diskfleet' }, ...workers.map((file) => ({ in: file, out: nameOf(file) }))],
+  entryPoints: [
+    { in: join(here, 'src/main.ts'), out: 'diskfleet' },
+    // A process of its own, started by its path.
+    { in: join(here, 'src/platform/linux/live/thawGuard.ts'), out: 'thawGuard' },
+    ...workers.map((file) => ({ in: file, out: nameOf(file) })),
+  ],
   outdir: out,
   bundle: true,
   platform: 'node',

@@ -287,5 +287,8 @@ test('the environment chooses the fake platform', () => {
 
 test('mountinfo lines with optional fields and escapes', () => {
   const text = '36 35 98:0 /mnt1 /mnt\\0402 rw,noatime master:1 shared:2 - ext3 /dev/root rw,errors=continue\nbroken line\n';
-  expect(parseMountInfo(text)).toEqual([{ number: '98:0', mountPoint: '/mnt 2', source: '/dev/root' }]);
+  const line = { id: 36, number: '98:0', mountPoint: '/mnt 2', source: '/dev/root', fsType: 'ext3', readOnly: false };
+  expect(parseMountInfo(text)).toEqual([line]);
+  const readOnly = '40 35 8:1 / /x rw - xfs /dev/sda1 ro,attr2';
+  expect(parseMountInfo(readOnly)).toMatchObject([{ id: 40, fsType: 'xfs', readOnly: true }]);
 });

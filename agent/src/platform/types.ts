@@ -2,6 +2,7 @@
  * What the agent needs to know of the operating system; the folders beside this file are the only code that asks it.
  * Layouts (tables, filesystems) are not here: our own readers find them, the same on every system.
  */
+import type { LiveSource } from '@diskfleet/engine';
 
 /** Facts that name the PC and its hardware. Empty text where the system does not tell. */
 export interface MachineFacts {
@@ -78,6 +79,43 @@ export interface Platform {
   machine(): Promise<MachineFacts>;
   /** Reads everything anew: what it returns is true for now only. */
   look(): Promise<DiskView>;
+  /** Absent: this platform cannot hold a disk in use still. */
+  readonly live?: LiveDisks;
 }
+
+/** Disks in use, made to look like one moment. */
+export interface LiveDisks {
+  open(disk: PlatformDisk, options: LiveOptions): Promise<LiveOpened>;
+  /** Volumes are held now: this process must not write to a file, or it waits for itself. */
+  isHolding(): boolean;
+  /** Resolves when no volume is held. */
+  whenLetGo(): Promise<void>;
+  /** Ends all following of writes. */
+  close(): void;
+}
+
+export interface LiveOptions {
+  /** Folders and files the backup writes to: it cannot hold the volumes they lie on. */
+  readonly writesTo: readonly string[];
+  /** Go on following writes after the backup, for the next one. */
+  readonly keepFollowing: boolean;
+  /** Of the kernel's record of writes, per processor; tests make it too small. */
+  readonly bufferKib?: number;
+  /** When the watchdog lets volumes go; default 10 s. */
+  readonly holdAtMostMs?: number;
+}
+
+export type LiveOpened =
+  /** Nobody writes through a mounted volume. */
+  | { readonly kind: 'idle' }
+  /** Why it cannot be backed up as one moment, for people. */
+  | { readonly kind: 'none'; readonly reasons: readonly string[] }
+  | {
+      readonly kind: 'live';
+      readonly method: 'precopy' | 'freeze-only';
+      readonly source: LiveSource;
+      readonly warnings: readonly string[];
+      close(): void;
+    };
 
 export const unusedDisk: DiskUse = { isSystemDisk: false, busyReason: null, mounts: [] };

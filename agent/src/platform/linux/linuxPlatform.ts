@@ -5,6 +5,7 @@ import { type DiskUse, type DiskView, type Platform, type PlatformDisk, unusedDi
 import { type BlockGraph, type BlockNode, readBlockGraph } from './blockGraph.ts';
 import { diskIdentity } from './diskIdentity.ts';
 import { type Asked, diskUse } from './diskUse.ts';
+import { linuxLiveDisks } from './live/liveDisks.ts';
 import { machineFacts } from './machineFacts.ts';
 import { type Roots, realRoots } from './roots.ts';
 import { readUses } from './users.ts';
@@ -18,7 +19,7 @@ export interface LinuxOptions {
 export function linuxPlatform(options: LinuxOptions = {}): Platform {
   const roots = options.roots ?? realRoots;
   const mayRead = options.mayRead ?? canRead;
-  return { name: 'linux', machine: () => machineFacts(roots), look: () => look(roots, mayRead) };
+  return { name: 'linux', machine: () => machineFacts(roots), look: () => look(roots, mayRead), live: linuxLiveDisks(roots) };
 }
 
 async function look(roots: Roots, mayRead: (path: string) => Promise<boolean>): Promise<DiskView> {

@@ -16,9 +16,13 @@ export async function readUses(roots: Roots, graph: BlockGraph): Promise<Use[]> 
 }
 
 export interface MountLine {
+  readonly id: number;
   readonly number: string;
   readonly mountPoint: string;
   readonly source: string;
+  readonly fsType: string;
+  /** Of the filesystem, not of this mount of it. */
+  readonly readOnly: boolean;
 }
 
 /** Lines of /proc/self/mountinfo (proc_pid_mountinfo(5)): `id parent major:minor root mountpoint options… - type source …`. */
@@ -29,7 +33,14 @@ export function parseMountInfo(text: string): MountLine[] {
     const dash = fields.indexOf('-', 6);
     const [number, mountPoint, source] = [fields[2], fields[4], fields[dash + 2]];
     if (dash < 0 || !number || !mountPoint || source === undefined) continue;
-    lines.push({ number, mountPoint: unescapeOctal(mountPoint), source: unescapeOctal(source) });
+    lines.push({
+      id: Number(fields[0]),
+      number,
+      mountPoint: unescapeOctal(mountPoint),
+      source: unescapeOctal(source),
+      fsType: fields[dash + 1] ?? '',
+      readOnly: (fields[dash + 3] ?? '').split(',').includes('ro'),
+    });
   }
   return lines;
 }
