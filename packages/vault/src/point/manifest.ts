@@ -46,6 +46,7 @@ const partitionShape = z.object({
       clean: z.boolean(),
     })
     .nullable(),
+  content: z.literal('leftOut').optional(),
 });
 
 const bodyShape: z.ZodType<PointBody> = z.object({
