@@ -1,11 +1,17 @@
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 // The long suites (fleet, browser, crashes) live in e2e/ and have a configuration of their own.
 export default defineConfig({
+  // Components of the console are drawn to text in unit tests; what needs a browser is in e2e/specs.
+  resolve: { alias: [{ find: /^@\//, replacement: fileURLToPath(new URL('apps/console/src/', import.meta.url)) }] },
   test: {
-    include: ['packages/**/*.test.ts', 'agent/**/*.test.ts', 'apps/**/*.test.ts', 'infra/**/*.test.ts'],
+    include: ['packages/**/*.test.ts', 'agent/**/*.test.ts', 'apps/**/*.test.{ts,tsx}', 'infra/**/*.test.ts'],
     testTimeout: 30_000,
     hookTimeout: 60_000,
     maxWorkers: 2,
+    // Worker threads of the engine strip types with a WebAssembly program; V8 of Node 24 can crash when one thread frees its code
+    // while another one still compiles it. The bundles people run contain no WebAssembly code.
+    execArgv: ['--no-wasm-code-gc'],
   },
 });

@@ -58,6 +58,33 @@ describe.skipIf(noLoop !== null)(titled('loop devices', noLoop), () => {
     });
   }
 
+  it('reads past the page cache when asked, at any offset and length', async () => {
+    const content = Buffer.alloc((3 << 20) + 512);
+    for (let at = 0; at < content.length; at += 4) content.writeUInt32LE(at, at);
+    const loop = loopDevice(fileWith(content), { sectorBytes: 512 });
+    try {
+      const device = await openFileDevice(loop.path, { uncached: true });
+      const places = [
+        [0, 1],
+        [511, 2],
+        [4095, 4098],
+        [5, (2 << 20) + 7],
+        [content.length - 513, 513],
+        [0, content.length],
+      ];
+      await Promise.all(
+        places.map(async ([offset = 0, length = 0]) => {
+          const target = Buffer.alloc(length);
+          await device.read(offset, target);
+          expect(target.equals(content.subarray(offset, offset + length))).toBe(true);
+        }),
+      );
+      await device.close();
+    } finally {
+      loop.detach();
+    }
+  });
+
   it('learns size and sectors from sysfs as the device itself tells them', async () => {
     const loop = loopDevice(fileWith(Buffer.alloc(1 << 20)), { sectorBytes: 4096 });
     const handle = await open(loop.path);

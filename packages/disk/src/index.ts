@@ -1,6 +1,7 @@
 export { type BlockDevice, type Extent, readBytes, type WritableBlockDevice } from './blockDevice.ts';
 export { DiskError, type DiskErrorCode } from './errors.ts';
 export { intersectExtents, mergeExtents, subtractExtents, sumBytes } from './extents.ts';
+export { alignedBuffer } from './file/alignedBuffer.ts';
 export { openFileDevice } from './file/openFileDevice.ts';
 export { openWritableFileDevice } from './file/openWritableFileDevice.ts';
 export { memoryDevice } from './memoryDevice.ts';

@@ -1,6 +1,6 @@
 /** The same round trip over real block devices (loop): O_DIRECT, exclusive opening, and media that fail. */
 import { mkdirSync, truncateSync, writeFileSync } from 'node:fs';
-import { openFileDevice } from '@diskfleet/disk';
+import { alignedBuffer, openFileDevice } from '@diskfleet/disk';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { backup } from './backup/backup.ts';
 import { SourceReader } from './backup/sourceReader.ts';
@@ -9,7 +9,6 @@ import { planRestore } from './restore/planRestore.ts';
 import { restore } from './restore/restore.ts';
 import { MIB, makeDisk, makeTree, missingTools, noise, runTool } from './testing/diskImages.ts';
 import { firstDifference, Harness } from './testing/harness.ts';
-import { alignedBuffer } from './threads/alignedBuffer.ts';
 
 function whyNot(): string | null {
   const missing = missingTools();

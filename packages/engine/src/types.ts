@@ -131,6 +131,8 @@ export interface LayoutPartition {
   readonly id: string | null;
   readonly name: string;
   readonly filesystem: LayoutFilesystem | null;
+  /** Of a saved disk, or one about to be: its content is not taken. What it holds is described all the same. */
+  readonly content?: 'leftOut' | undefined;
 }
 
 /** A filesystem, or what else a volume may hold (swap, lvm2, luks2…): of what we do not read, all of `totalBytes` counts as used. */
@@ -150,6 +152,10 @@ export interface UsedDisk {
   readonly usedBytes: number;
   /** Bytes of a large unpartitioned tail that are not taken. */
   readonly leftOutBytes: number;
+  /** Ranges no write can make worth keeping: the tail, content of swap space, partitions that were not chosen. */
+  readonly leftOutExtents: readonly Extent[];
+  /** Ranges whose content is left out and must read as zero after a restore, whatever was there: a page file's, a hibernation file's. */
+  readonly zeroExtents: readonly Extent[];
 }
 
 /** Which saved disk goes where. */

@@ -5,17 +5,28 @@ import { DiskError } from '../errors.ts';
 import { checkRange } from '../range.ts';
 import { findGeometry, type Geometry, kindOf } from './geometry.ts';
 import { openFailed, readFailed } from './systemErrors.ts';
+import { uncachedDevice } from './uncachedDevice.ts';
 
 /**
  * Opens a regular file or a block device read-only. Links are followed, so `/dev/disk/by-id/…` works.
  *
  * @param options.sectorBytes what a regular file is to count as (512); block devices know their own
+ * @param options.uncached a block device is read past the page cache: needed where its filesystems are mounted
  * @throws DiskError `DISK_NOT_FOUND`, `DISK_ACCESS_DENIED`, `DISK_WRONG_KIND` (folder, socket, character device…), `DISK_READ_FAILED`
  */
-export async function openFileDevice(path: string, options: { sectorBytes?: number } = {}): Promise<BlockDevice> {
+export async function openFileDevice(
+  path: string,
+  options: { sectorBytes?: number; uncached?: boolean } = {},
+): Promise<BlockDevice> {
   const { handle, geometry } = await openChecked(path, constants.O_RDONLY);
   const sectorBytes = geometry.kind === 'file' ? (options.sectorBytes ?? geometry.sectorBytes) : geometry.sectorBytes;
-  return readSide({ handle, path, sizeBytes: geometry.sizeBytes, sectorBytes });
+  const { sizeBytes, kind } = geometry;
+  if (options.uncached !== true || kind === 'file' || constants.O_DIRECT === undefined) {
+    return readSide({ handle, path, sizeBytes, sectorBytes });
+  }
+  await handle.close();
+  const direct = await openChecked(path, constants.O_RDONLY | constants.O_DIRECT);
+  return uncachedDevice(readSide({ handle: direct.handle, path, sizeBytes, sectorBytes }));
 }
 
 /** Looks before it opens: opening a FIFO would wait for its other end, opening a tape would rewind it. */

@@ -1,39 +1,40 @@
 /**
- * Backs up whole disks: scan what is used, read and store it with all cores, write the maps, commit. Nothing is visible in the
- * vault before the commit; a run that fails or is cancelled leaves unreferenced packs at most.
+ * Backs up disks: scan what is used, read and store it with all cores, reach one moment where the disk is in use, write the maps,
+ * commit. Nothing is visible in the vault before the commit; a run that fails or is cancelled leaves unreferenced packs at most.
  */
-import { type BlockDevice, openFileDevice } from '@diskfleet/disk';
-import type { MapEntry, PointWriter, SavedDiskInfo, Vault } from '@diskfleet/vault';
+import type { MapEntry, PointWriter, SavedDiskInfo, SealedPack, Vault } from '@diskfleet/vault';
 import { EngineError } from '../errors.ts';
 import { placeOf } from '../layout/placeOf.ts';
-import { readUsedDisk } from '../layout/readUsedDisk.ts';
-import { sizeText } from '../sizeText.ts';
 import { cancelled } from '../threads/runThreads.ts';
-import type { BackupRequest, BackupResult, DiskToBackUp, Operation, UsedDisk } from '../types.ts';
-import { chooseParent, type Lineage } from './chooseParent.ts';
-import { cutGrid, type Grid } from './grid.ts';
-import { gridMapEntries } from './gridMap.ts';
-import { runBackupThreads, type StoredCells } from './runBackupThreads.ts';
+import type { BackupRequest, BackupResult, Operation } from '../types.ts';
+import { type BackupPool, type StoredTotals, startBackupPool } from './backupPool.ts';
+import { chooseParent } from './chooseParent.ts';
+import { CELL_BYTES } from './grid.ts';
+import { reachOneMoment, settle, type ViewedDisk, ViewLost } from './liveView.ts';
+import { type MemoryOfRun, openMemory } from './memoryOfRun.ts';
+import { sayMethod, warningsOf } from './runLog.ts';
+import { type ScannedDisk, scanDisk } from './scan.ts';
+import type { SourceImage } from './sourceImage.ts';
+import { storeBase } from './storeBase.ts';
 
-interface ScannedDisk {
-  readonly disk: DiskToBackUp;
-  readonly used: UsedDisk;
-}
+/** How often a live disk is begun anew when the record of its writes was lost. */
+const ATTEMPTS = 3;
+/** Chunks a run may come to beside those of the first look: passes over what changed, files that were added. */
+const SPARE_CHUNKS = 65_536;
 
 /**
- * @throws EngineError `SOURCE_EMPTY`, `SOURCE_CHANGED_SIZE`, `CANCELLED`, `WORKER_FAILED`; DiskError (a place that cannot be read
- *   is named by partition and byte); VaultError. After any of them the vault holds no new point.
+ * @throws EngineError `SOURCE_EMPTY`, `SOURCE_CHANGED_SIZE`, `LIVE_VIEW_LOST`, `CANCELLED`, `WORKER_FAILED`; DiskError (a place that
+ *   cannot be read is named by partition and byte); VaultError. After any of them the vault holds no new point.
  */
 export async function backup(vault: Vault, request: BackupRequest, op: Operation): Promise<BackupResult> {
   const startedAt = performance.now();
   op.onProgress?.({ phase: 'scan', doneBytes: 0, totalBytes: 0, newBytes: 0, storedBytes: 0, skippedBytes: 0 });
+  if (request.disks.length === 0) throw new EngineError('SOURCE_EMPTY', 'no disk was named to back up');
   const { points } = await vault.listPoints({ machineId: request.machineId });
   const lineage = chooseParent(points, request);
-  const scanned = await scanDisks(request, op);
-  const warnings = warningsOf(scanned, op);
+  const memory = await openMemory(vault, request, lineage);
+  const scanned = await scanAll(request, op);
   sayMethod(request, lineage, op);
-  const grid = cutGrid(scanned.map(({ used }) => used.usedExtents));
-  stopIfAborted(op);
   const writer = await vault.beginPoint({
     machineId: request.machineId,
     machineName: request.machineName,
@@ -41,131 +42,144 @@ export async function backup(vault: Vault, request: BackupRequest, op: Operation
     kind: request.kind,
     method: lineage.method,
     parentId: lineage.parent?.id ?? null,
-    expectedChunks: grid.cellCount,
+    expectedChunks: chunksExpected(scanned, request),
     compression: request.compression,
     now: op.now,
   });
   try {
-    const stored = await storeCells({ scanned, grid, writer }, op);
-    const { infos, usedBytes } = await writeMaps({ scanned, grid, writer }, stored, op);
+    const stored = await storeDisks({ request, memory, writer }, scanned, op);
+    const warnings = warningsOf(stored.scanned, op);
+    const { infos, usedBytes } = await writeMaps(writer, stored, op);
     stopIfAborted(op);
     const sourceBytes = infos.reduce((total, info) => total + info.sizeBytes, 0);
-    const totals = { sizeBytes: sourceBytes, usedBytes, newBytes: stored.newBytes };
+    const { readBytes, newBytes, storedBytes } = stored.totals;
+    const totals = { sizeBytes: sourceBytes, usedBytes, newBytes };
     const point = await writer.commit({ packs: stored.packs, disks: infos, warnings, totals });
+    await memory.keep(point.id, stored.scanned, stored.image);
     const seconds = (performance.now() - startedAt) / 1000;
-    const { readBytes, newBytes, storedBytes } = stored;
     return { point, method: lineage.method, sourceBytes, usedBytes, readBytes, newBytes, storedBytes, seconds, warnings };
   } finally {
     await writer.abandon();
   }
 }
 
-async function scanDisks(request: BackupRequest, op: Operation): Promise<ScannedDisk[]> {
+/** Writes to live disks are told from here on. */
+async function scanAll(request: BackupRequest, op: Operation): Promise<ScannedDisk[]> {
+  await settle(request.disks.map(({ live }) => live ?? null));
   const scanned: ScannedDisk[] = [];
   for (const disk of request.disks) {
     stopIfAborted(op);
-    const device = await openFileDevice(disk.path);
-    try {
-      scanned.push({ disk, used: await scan(device, disk, request.sectorBySector) });
-    } finally {
-      await device.close();
-    }
+    scanned.push(await scanDisk(disk, request));
   }
-  if (scanned.length === 0) throw new EngineError('SOURCE_EMPTY', 'no disk was named to back up');
   return scanned;
 }
 
-async function scan(device: BlockDevice, disk: DiskToBackUp, sectorBySector: boolean): Promise<UsedDisk> {
-  if (device.sizeBytes === 0) {
-    throw new EngineError(
-      'SOURCE_EMPTY',
-      `${disk.name} has a size of 0 bytes: there is nothing to back up (no medium inserted?)`,
-    );
-  }
-  return readUsedDisk(device, { sectorBySector });
+/** Live disks: what is read again may come to twice the disk, three times over. */
+function chunksExpected(scanned: readonly ScannedDisk[], { disks }: BackupRequest): number {
+  const bytes = scanned.reduce((total, { used }) => total + used.usedBytes, 0);
+  const extents = scanned.reduce((total, { used }) => total + used.usedExtents.length, 0);
+  const once = Math.min(Math.ceil(bytes / CELL_BYTES) + 2 * extents, Math.ceil(sizeOf(scanned) / CELL_BYTES)) + SPARE_CHUNKS;
+  return disks.some(({ live }) => live !== undefined) ? once * 4 : once;
 }
 
-function warningsOf(scanned: readonly ScannedDisk[], op: Operation): string[] {
-  const warnings: string[] = [];
-  for (const { disk, used } of scanned) {
-    for (const warning of [...used.layout.warnings, ...inUse(used)]) {
-      const text = scanned.length > 1 ? `${disk.name}: ${warning}` : warning;
-      warnings.push(text);
-      op.onLog?.({ level: 'warning', text });
-    }
-    if (used.leftOutBytes > 0) {
-      const text = `${disk.name}: ${sizeText(used.leftOutBytes)} behind the last partition belong to none and are left out; a sector-by-sector backup keeps them.`;
-      op.onLog?.({ level: 'info', text });
-    }
-  }
-  return warnings;
+function sizeOf(scanned: readonly ScannedDisk[]): number {
+  return scanned.reduce((total, { used }) => total + used.layout.sizeBytes, 0);
 }
 
-/** What is written while we read may be half in the image: said, because only the caller knows whether a snapshot was taken. */
-function inUse({ layout }: UsedDisk): string[] {
-  const volumes = [{ what: 'the disk', filesystem: layout.filesystem }];
-  for (const { number, filesystem } of layout.partitions) volumes.push({ what: `partition ${number}`, filesystem });
-  return volumes
-    .filter(({ filesystem }) => filesystem?.clean === false)
-    .map(
-      ({ what }) =>
-        `${what}: its filesystem was in use or not shut down cleanly; after a restore it needs the check its system makes at start`,
-    );
-}
-
-function sayMethod(request: BackupRequest, { method, parent }: Lineage, op: Operation): void {
-  if (method !== request.method) {
-    op.onLog?.({
-      level: 'info',
-      text: `There is no earlier restore point to build on, so this ${request.method} backup is a full one.`,
-    });
-  } else if (parent !== null) {
-    op.onLog?.({ level: 'info', text: `Building on restore point ${parent.id} of ${parent.createdAt}.` });
-  }
-}
-
-interface Cut {
-  readonly scanned: readonly ScannedDisk[];
-  readonly grid: Grid;
+interface Run {
+  readonly request: BackupRequest;
+  readonly memory: MemoryOfRun;
   readonly writer: PointWriter;
 }
 
-async function storeCells({ scanned, grid, writer }: Cut, op: Operation): Promise<StoredCells> {
-  const sources = scanned.map(({ disk, used: { layout } }) => ({
-    path: disk.path,
-    name: disk.name,
-    sizeBytes: layout.sizeBytes,
-    sectorBytes: layout.sectorBytes,
-  }));
-  const describe = (disk: number, offsetBytes: number) => {
-    const layout = scanned[disk]?.used.layout;
-    return layout === undefined ? `byte ${offsetBytes}` : placeOf(layout, offsetBytes);
-  };
-  return runBackupThreads({ sources, grid, writer, describe }, op);
+interface Stored {
+  readonly scanned: readonly ScannedDisk[];
+  readonly image: SourceImage;
+  readonly packs: readonly SealedPack[];
+  readonly totals: StoredTotals;
 }
 
-async function writeMaps(cut: Cut, stored: StoredCells, op: Operation): Promise<{ infos: SavedDiskInfo[]; usedBytes: number }> {
+async function storeDisks(run: Run, first: readonly ScannedDisk[], op: Operation): Promise<Stored> {
+  const pool = startBackupPool(
+    {
+      sources: first.map(sourceOf),
+      writer: run.writer,
+      expectedBytes: first.reduce((total, { used }) => total + used.usedBytes, 0),
+      describe: (disk, offsetBytes) => {
+        const layout = first[disk]?.used.layout;
+        return layout === undefined ? `byte ${offsetBytes}` : placeOf(layout, offsetBytes);
+      },
+    },
+    op,
+  );
+  try {
+    for (let attempt = 1, scanned = first; ; attempt++, scanned = await scanAll(run.request, op)) {
+      const image = await imageOf(run, scanned, pool, op);
+      if (image !== null) {
+        const packs = await pool.finish();
+        return { scanned, image, packs, totals: pool.totals };
+      }
+      if (attempt >= ATTEMPTS) {
+        const text =
+          'the disk is written faster than it can be read, or the system lost count of the writes: no picture of one moment was possible';
+        throw new EngineError('LIVE_VIEW_LOST', text, { retry: 'later' });
+      }
+      op.onLog?.({ level: 'warning', text: 'Some writes to the disk were not told; it is read from the start.' });
+    }
+  } finally {
+    await pool.abandon();
+  }
+}
+
+function sourceOf({ disk, used: { layout } }: ScannedDisk): ViewedDisk['source'] {
+  return { path: disk.path, name: disk.name, sizeBytes: layout.sizeBytes, sectorBytes: layout.sectorBytes };
+}
+
+/** Null when the view was lost. */
+async function imageOf(run: Run, scanned: readonly ScannedDisk[], pool: BackupPool, op: Operation): Promise<SourceImage | null> {
+  const disks = scanned.map(
+    (one): ViewedDisk => ({
+      source: sourceOf(one),
+      live: one.disk.live ?? null,
+      state: {
+        sizeBytes: one.used.layout.sizeBytes,
+        used: one.used.usedExtents,
+        leftOut: one.used.leftOutExtents,
+      },
+    }),
+  );
+  try {
+    const image = await storeBase({ ...run, scanned, pool }, op);
+    await reachOneMoment({ disks, pool, image, op });
+    return image;
+  } catch (error) {
+    if (error instanceof ViewLost) return null;
+    throw error;
+  }
+}
+
+async function writeMaps(
+  writer: PointWriter,
+  { scanned, image, totals }: Stored,
+  op: Operation,
+): Promise<{ infos: SavedDiskInfo[]; usedBytes: number }> {
   const infos: SavedDiskInfo[] = [];
-  const { newBytes, storedBytes } = stored;
-  const total = cut.grid.usedBytes;
+  const { newBytes, storedBytes } = totals;
+  const total = scanned.reduce((sum, { used }) => sum + used.usedBytes, 0);
   op.onProgress?.({ phase: 'commit', doneBytes: total, totalBytes: total, newBytes, storedBytes, skippedBytes: 0 });
   let allUsedBytes = 0;
-  for (const [index, { disk, used }] of cut.scanned.entries()) {
+  for (const [index, { disk, used }] of scanned.entries()) {
     const { layout } = used;
     const data = { bytes: 0 };
-    const { mapRootId } = await cut.writer.writeMap(
-      countData(gridMapEntries(cut.grid, stored.table, index), data),
-      layout.sizeBytes,
-    );
-    const usedBytes = data.bytes;
-    allUsedBytes += usedBytes;
+    const { mapRootId } = await writer.writeMap(countData(image.entries(index), data), layout.sizeBytes);
+    allUsedBytes += data.bytes;
     infos.push({
       name: disk.name,
       model: disk.model,
       serial: disk.serial,
       sizeBytes: layout.sizeBytes,
       sectorBytes: layout.sectorBytes,
-      usedBytes,
+      usedBytes: data.bytes,
       table: layout.table,
       tableId: layout.tableId,
       partitions: layout.partitions.map(({ filesystem, ...rest }) => ({ ...rest, filesystem: filesystem && { ...filesystem } })),

@@ -3,10 +3,11 @@
  * what is adjacent on the target into one large aligned buffer, and writes (or compares) it in one go.
  */
 import { parentPort, workerData } from 'node:worker_threads';
+import { alignedBuffer } from '@diskfleet/disk';
 import { openChunkReader } from '@diskfleet/vault';
 import { ID_BYTES } from '../backup/cellTable.ts';
 import { EngineError } from '../errors.ts';
-import { alignedBuffer } from '../threads/alignedBuffer.ts';
+
 import { isStopped, takeNext } from '../threads/control.ts';
 import { packError } from '../threads/threadErrors.ts';
 import { RUN_FIELDS } from './batches.ts';

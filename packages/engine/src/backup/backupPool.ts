@@ -1,0 +1,146 @@
+/**
+ * The worker threads of one backup, kept for all its works: reading what is used, reading again what changed meanwhile, storing what
+ * was captured. Threads fill their packs on from one work to the next, so many small passes cost no small packs.
+ */
+import type { PointWriter, SealedPack } from '@diskfleet/vault';
+import { createControl, stop, sumCounters } from '../threads/control.ts';
+import { runThreads } from '../threads/runThreads.ts';
+import { startThread, threadsFor } from '../threads/startThread.ts';
+import { unpackError } from '../threads/threadErrors.ts';
+import type { Operation } from '../types.ts';
+import { Checkpoints } from './checkpoints.ts';
+import type { SourceToRead } from './sourceReader.ts';
+import { type BackupJob, type BackupOrder, type BackupReport, type BackupWork, COUNTERS, type Counter } from './work.ts';
+
+export interface PoolInput {
+  readonly sources: readonly SourceToRead[];
+  readonly writer: PointWriter;
+  /** About how much is to be read: more threads are not worth their start. */
+  readonly expectedBytes: number;
+  /** Where byte `offsetBytes` of disk number `disk` lies, in words. */
+  readonly describe: (disk: number, offsetBytes: number) => string;
+}
+
+/** How much there is to a work, for the progress bar: of the disk, and of the chunks made of it. */
+export interface WorkSize {
+  readonly usedBytes: number;
+  readonly chunkBytes: number;
+}
+
+export interface StoredTotals {
+  readonly readBytes: number;
+  readonly newBytes: number;
+  readonly storedBytes: number;
+}
+
+export interface BackupPool {
+  /** Resolves when the work is done, rejects when any thread failed or the run was cancelled: then nothing may be committed. */
+  run(work: BackupWork, size: WorkSize): Promise<void>;
+  readonly totals: StoredTotals;
+  /** Seals and stores what the threads hold; the packs not yet given to a checkpoint. */
+  finish(): Promise<readonly SealedPack[]>;
+  /** For a run that failed: stops the threads, waits until none runs any more. Harmless after `finish`. */
+  abandon(): Promise<void>;
+}
+
+export function startBackupPool(input: PoolInput, op: Operation): BackupPool {
+  return new ThreadPool(input, op);
+}
+
+class ThreadPool implements BackupPool {
+  readonly #op: Operation;
+  readonly #control = createControl();
+  readonly #counters: SharedArrayBuffer;
+  readonly #checkpoints: Checkpoints;
+  readonly #threads: ReturnType<typeof startThread>[];
+  /** Settles when no thread is left. */
+  readonly #running: Promise<void>;
+  #failed: (error: unknown) => void = () => {};
+  #onWorked: () => void = () => {};
+  #done: WorkSize = { usedBytes: 0, chunkBytes: 0 };
+  #current: WorkSize = { usedBytes: 0, chunkBytes: 0 };
+  #ended = false;
+
+  constructor({ sources, writer, expectedBytes, describe }: PoolInput, op: Operation) {
+    this.#op = op;
+    const count = threadsFor(expectedBytes, op.workers);
+    this.#counters = new SharedArrayBuffer(count * COUNTERS * 8);
+    this.#checkpoints = new Checkpoints(writer);
+    this.#threads = Array.from({ length: count }, (_, thread) => {
+      const job: BackupJob = { thread, seed: writer.seed, sources, control: this.#control, counters: this.#counters };
+      return startThread(new URL('./backupWorker.ts', import.meta.url), job);
+    });
+    this.#running = runThreads<BackupReport>(this.#threads, {
+      signal: op.signal,
+      stop: () => {
+        stop(this.#control);
+        // Those that wait for work have to be told.
+        this.#tell({ kind: 'finish' });
+      },
+      onTick: () => this.#tick(),
+      onMessage: (message) => {
+        if (message.kind === 'failed') throw unpackError(message.error, describe);
+        if (message.kind === 'packs') this.#checkpoints.add(message.packs);
+        if (message.kind === 'worked') this.#onWorked();
+        return message.kind === 'done';
+      },
+    }).finally(() => {
+      this.#ended = true;
+    });
+    this.#running.catch((error: unknown) => this.#failed(error));
+  }
+
+  get totals(): StoredTotals {
+    return { readBytes: this.#total(1), newBytes: this.#total(2), storedBytes: this.#total(3) };
+  }
+
+  async run(work: BackupWork, size: WorkSize): Promise<void> {
+    this.#current = size;
+    let missing = this.#threads.length;
+    await new Promise<void>((resolve, reject) => {
+      this.#failed = reject;
+      this.#onWorked = () => {
+        missing -= 1;
+        if (missing === 0) resolve();
+      };
+      if (this.#ended) this.#running.then(() => reject(new Error('the threads of this backup have ended')), reject);
+      else this.#tell({ kind: 'work', work });
+    });
+    const { usedBytes, chunkBytes } = this.#done;
+    this.#done = { usedBytes: usedBytes + size.usedBytes, chunkBytes: chunkBytes + size.chunkBytes };
+    this.#current = { usedBytes: 0, chunkBytes: 0 };
+    await this.#tick();
+  }
+
+  async finish(): Promise<readonly SealedPack[]> {
+    this.#tell({ kind: 'finish' });
+    await this.#running;
+    return this.#checkpoints.rest();
+  }
+
+  async abandon(): Promise<void> {
+    if (this.#ended && this.#checkpoints.rest().length === 0) return;
+    stop(this.#control);
+    this.#tell({ kind: 'finish' });
+    await this.#running.catch(() => {});
+    await this.#checkpoints.last();
+  }
+
+  #tell(order: BackupOrder): void {
+    for (const thread of this.#threads) thread.postMessage(order);
+  }
+
+  #total(counter: Counter): number {
+    return sumCounters(this.#counters, COUNTERS)[counter] ?? 0;
+  }
+
+  async #tick(): Promise<void> {
+    const { newBytes, storedBytes } = this.totals;
+    const { usedBytes, chunkBytes } = this.#current;
+    const share = chunkBytes === 0 ? 1 : Math.min(1, Math.max(0, this.#total(0) - this.#done.chunkBytes) / chunkBytes);
+    const doneBytes = this.#done.usedBytes + Math.round(usedBytes * share);
+    const totalBytes = this.#done.usedBytes + usedBytes;
+    this.#op.onProgress?.({ phase: 'read', doneBytes, totalBytes, newBytes, storedBytes, skippedBytes: 0 });
+    await this.#checkpoints.maybe(this.#op.now(), storedBytes);
+  }
+}

@@ -1,0 +1,89 @@
+/** Works off a grid: reads region after region (from the disk, or from what was captured), blanks what is free, hands in its cells. */
+import { alignedBuffer } from '@diskfleet/disk';
+import { takeNext } from '../threads/control.ts';
+import { CELL_BYTES, loadRegion, REGION_CELLS, type Region } from './grid.ts';
+import type { SourceReader } from './sourceReader.ts';
+import type { StoreDesk } from './storeDesk.ts';
+import type { BackupJob, GridWork } from './work.ts';
+
+const REGION_BYTES = CELL_BYTES * REGION_CELLS;
+
+/** The used bytes of a region, from the first to the last one: bytes of the disk. */
+interface Span {
+  from: number;
+  to: number;
+}
+
+export class GridReader {
+  readonly #job: BackupJob;
+  readonly #readers: readonly SourceReader[];
+  readonly #desk: StoreDesk;
+  readonly #buffer = alignedBuffer(REGION_BYTES);
+  /** `#buffer`, cell by cell. */
+  readonly #cells = Array.from({ length: REGION_CELLS }, (_, cell) =>
+    this.#buffer.subarray(cell * CELL_BYTES, (cell + 1) * CELL_BYTES),
+  );
+  readonly #region: Region = { disk: 0, firstCell: 0, cells: 0, firstOrdinal: 0, firstExtent: 0 };
+
+  constructor(job: BackupJob, readers: readonly SourceReader[], desk: StoreDesk) {
+    this.#job = job;
+    this.#readers = readers;
+    this.#desk = desk;
+  }
+
+  /** Takes regions until none is left or the run is stopped. */
+  async work(work: GridWork): Promise<void> {
+    while (!this.#desk.isStopped) {
+      const next = takeNext(work.next);
+      if (next >= work.grid.regionCount) return;
+      const region = loadRegion(work.grid.regions, next, this.#region);
+      const reader = this.#readers[region.disk];
+      if (reader === undefined) return;
+      if (this.#load(work, reader)) await this.#storeCells(work);
+      else {
+        const { firstOrdinal: first, cells: count } = region;
+        this.#desk.markZero(work.table, { first, count, bytes: count * CELL_BYTES });
+      }
+      this.#desk.reportPacks();
+    }
+  }
+
+  /** Fills the buffer with the region and blanks every byte of it that is in no used extent. False: all of it is a hole. */
+  #load(work: GridWork, reader: SourceReader): boolean {
+    const { extents } = work.grid;
+    const { firstCell, cells, firstExtent, disk, firstOrdinal } = this.#region;
+    const base = firstCell * CELL_BYTES;
+    const end = base + cells * CELL_BYTES;
+    const last = work.grid.firstExtentOfDisk[disk + 1] ?? 0;
+    if (work.captured !== null) {
+      this.#buffer.set(new Uint8Array(work.captured, firstOrdinal * CELL_BYTES, cells * CELL_BYTES));
+    } else {
+      const span: Span = { from: Math.max(extents[firstExtent * 2] ?? 0, base), to: base };
+      for (let index = firstExtent; index < last && (extents[index * 2] ?? 0) < end; index++) {
+        span.to = Math.min(extents[index * 2 + 1] ?? 0, end);
+      }
+      if (reader.isHole(span)) return false;
+      this.#desk.count(1, reader.read(this.#buffer, base, span));
+    }
+    let clean = 0;
+    for (let index = firstExtent; index < last && (extents[index * 2] ?? 0) < end; index++) {
+      const start = Math.max(extents[index * 2] ?? 0, base) - base;
+      if (start > clean) this.#buffer.fill(0, clean, start);
+      clean = Math.min(extents[index * 2 + 1] ?? 0, end) - base;
+    }
+    if (clean < end - base) this.#buffer.fill(0, clean, end - base);
+    return true;
+  }
+
+  async #storeCells({ table }: GridWork): Promise<void> {
+    const { disk, firstCell, cells, firstOrdinal } = this.#region;
+    const sizeBytes = this.#job.sources[disk]?.sizeBytes ?? 0;
+    for (let index = 0; index < cells; index++) {
+      const length = Math.min(CELL_BYTES, sizeBytes - (firstCell + index) * CELL_BYTES);
+      const whole = this.#cells[index];
+      if (whole === undefined) return;
+      const cell = length === CELL_BYTES ? whole : whole.subarray(0, length);
+      if (!(await this.#desk.store(cell, table, firstOrdinal + index))) return;
+    }
+  }
+}

@@ -1,0 +1,42 @@
+/** What `backup()` and its worker threads share: the job of a thread, pieces of work, the counters, and what a thread reports. */
+import type { ChunkWriterSeed, SealedPack } from '@diskfleet/vault';
+import type { ThreadError } from '../threads/threadErrors.ts';
+import type { CellTable } from './cellTable.ts';
+import type { Grid } from './grid.ts';
+import type { SourceToRead } from './sourceReader.ts';
+
+/** For the whole life of a thread. */
+export interface BackupJob {
+  readonly thread: number;
+  readonly seed: ChunkWriterSeed;
+  readonly sources: readonly SourceToRead[];
+  /** [unused, stop flag] */
+  readonly control: Int32Array;
+  /** `COUNTERS` numbers per thread, each written by its thread alone. */
+  readonly counters: SharedArrayBuffer;
+}
+
+/** Cells of a grid to read and store; what became of each goes into `table`. */
+export interface GridWork {
+  readonly kind: 'grid';
+  readonly grid: Grid;
+  readonly table: CellTable;
+  /** Null: read the sources. Else: bytes taken aside while the sources stood still, region after region. */
+  readonly captured: SharedArrayBuffer | null;
+  /** [next region, unused] */
+  readonly next: Int32Array;
+}
+
+export type BackupWork = GridWork;
+
+export type BackupOrder = { readonly kind: 'work'; readonly work: BackupWork } | { readonly kind: 'finish' };
+
+export type BackupReport =
+  | { readonly kind: 'packs'; readonly packs: SealedPack[] }
+  | { readonly kind: 'worked' }
+  | { readonly kind: 'done'; readonly packs: SealedPack[] }
+  | { readonly kind: 'failed'; readonly error: ThreadError };
+
+export const COUNTERS = 4;
+/** 0: bytes of chunks done; 1: bytes read; 2: bytes new to the vault; 3: bytes stored. */
+export type Counter = 0 | 1 | 2 | 3;
