@@ -99,6 +99,8 @@ export interface SavedPartition {
     usedBytes: number;
     clean: boolean;
   } | null;
+  /** Set when its content is not in the point; the other fields say what it held then. Absent: it is. */
+  readonly content?: 'leftOut' | undefined;
 }
 
 /** One disk inside a point. `usedExtents` are recoverable from the map; only counts are repeated here. */
@@ -162,7 +164,7 @@ export interface ChunkReaderSeed {
   readonly locations: LocationTableSeed;
 }
 
-/** Where every chunk lies, without an object per chunk: open addressing over shared memory. */
+/** Where chunks lie, without an object per chunk: open addressing over shared memory. Holds what was looked up before the seed was made. */
 export interface LocationTableSeed {
   readonly slots: SharedArrayBuffer;
   readonly slotCount: number;
@@ -232,8 +234,10 @@ export interface Vault {
   listPoints(only?: { readonly machineId: string }): Promise<{ points: readonly PointHeader[]; unreadable: readonly string[] }>;
   /** @throws VaultError `POINT_NOT_FOUND`, `POINT_DAMAGED`, `VAULT_KEY_NEEDED`. */
   openPoint(id: string): Promise<SavedPoint>;
-  /** Where a chunk lies, or null. */
+  /** Where a chunk lies. Knows the chunks met lately: by `lookUp`, and all that `mapEntries`, `read` or `readChunks` came across; null for others. */
   locate(chunkId: Uint8Array): ChunkLocation | null;
+  /** Finds out where these chunks lie (at most 65,536 a call), so that `locate` and seeds made from now on know. What the vault has not is left out. */
+  lookUp(chunkIds: readonly Uint8Array[]): Promise<void>;
   /** Decrypted, decompressed, id re-checked; recently read chunks are kept (64 MiB). @throws VaultError `CHUNK_DAMAGED`, `CHUNK_MISSING`. */
   readChunk(chunkId: Uint8Array): Promise<Buffer>;
   /** The bulk path, see `ChunkReader.readChunks`. */

@@ -143,6 +143,23 @@ export class LocationTable {
     }
   }
 
+  has(id: Buffer): boolean {
+    return this.places(id).length > 0;
+  }
+
+  /** Takes over what `other` knows of one chunk. */
+  copyFrom(other: LocationTable, id: Buffer): void {
+    if (this.has(id)) return;
+    const entry = Buffer.alloc(48);
+    id.copy(entry, 0, 0, 32);
+    for (const place of other.places(id)) {
+      entry.writeUInt32LE(place.offsetBytes, 36);
+      entry.writeUInt32LE(place.recordBytes, 40);
+      entry.writeUInt32LE(place.lengthWord, 44);
+      this.insert(entry, 0, this.addPack(other.pack(place.pack)));
+    }
+  }
+
   /** For each pack its slots in order of offset: one pass and 4 bytes per chunk, for work that goes pack by pack. */
   slotsByPack(): (ordinal: number) => { idStart: Buffer; place: Place }[] {
     const words = this.words;

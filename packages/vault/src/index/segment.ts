@@ -8,12 +8,13 @@ import type { PackRow } from './locationTable.ts';
 
 const magic = 'DFINDEX1';
 const version = 1;
-const headerBytes = 64;
+export const headerBytes = 64;
 const macBytes = 32;
 /** A run with more chunks than this writes several segments: 12 MiB each, so that a reader's memory stays small. */
-const maxEntries = 1 << 18;
+export const maxEntries = 1 << 18;
 
 const indexEpoch = '00000000';
+export const indexPrefix = 'index/';
 
 export interface SegmentKey {
   readonly vaultId: string;
@@ -29,7 +30,8 @@ export interface Segment {
   readonly entries: Buffer;
 }
 
-function segmentObjectName(hash: string): string {
+/** [F13] `index/<epoch>/<hash>`. */
+export function segmentObjectName(hash: string): string {
   return `index/${indexEpoch}/${hash}`;
 }
 
@@ -52,17 +54,19 @@ export function encodeSegments(packs: readonly SealedPack[], key: SegmentKey): {
       room = maxEntries - count;
     }
   }
-  return groups.map((group) => {
-    const bytes = encodeSegment(group, key);
-    return { name: segmentObjectName(sha256(bytes).toString('hex')), bytes };
-  });
+  return groups.map((group) => encodeSegment(group, key, []));
 }
 
-function encodeSegment(packs: readonly SealedPack[], key: SegmentKey): Buffer {
+/** One segment that lists `packs`. @param superseded names (hex) of the segments whose place it takes. */
+export function encodeSegment(
+  packs: readonly SealedPack[],
+  key: SegmentKey,
+  superseded: readonly string[],
+): { name: string; bytes: Buffer } {
   const ordered = [...packs].sort((a, b) => (a.name < b.name ? -1 : 1));
   const entries = sortEntries(ordered);
   const out = new ByteWriter();
-  out.text(magic).u16(version).u16(entryBytes).u32(ordered.length).u32(0);
+  out.text(magic).u16(version).u16(entryBytes).u32(ordered.length).u32(superseded.length);
   out.u32(entries.length / entryBytes).raw(vaultIdBytes(key.vaultId));
   out.zeros(headerBytes - out.length);
   for (const pack of ordered) {
@@ -72,9 +76,37 @@ function encodeSegment(packs: readonly SealedPack[], key: SegmentKey): Buffer {
       .u8(pack.kind === 'data' ? 1 : 2)
       .zeros(7);
   }
+  for (const hash of superseded) out.raw(Buffer.from(hash, 'hex'));
   out.raw(entries);
   out.raw(hmac(deriveKey(key.idKey, key.vaultId, 'index'), out.bytes()));
-  return Buffer.from(out.bytes());
+  const bytes = Buffer.from(out.bytes());
+  return { name: segmentObjectName(sha256(bytes).toString('hex')), bytes };
+}
+
+/** What the first bytes of a segment claim, unchecked: good for planning what to read, never for what to believe. */
+export function peekSegmentHead(bytes: Buffer): { entryCount: number; supersededCount: number } | null {
+  if (bytes.length < headerBytes || bytes.toString('latin1', 0, 8) !== magic) return null;
+  return { supersededCount: bytes.readUInt32LE(16), entryCount: bytes.readUInt32LE(20) };
+}
+
+/** The packs of a decoded segment with their entries, in the form they were sealed in. */
+export function packsOfSegment(segment: Segment): SealedPack[] {
+  const counts = new Uint32Array(segment.packs.length);
+  const { entries } = segment;
+  for (let at = 32; at < entries.length; at += entryBytes)
+    counts[entries.readUInt32LE(at)] = (counts[entries.readUInt32LE(at)] ?? 0) + 1;
+  const found = segment.packs.map((pack, ordinal) => ({ ...pack, entries: Buffer.alloc((counts[ordinal] ?? 0) * entryBytes) }));
+  const ends = new Uint32Array(found.length);
+  for (let at = 0; at < entries.length; at += entryBytes) {
+    const ordinal = entries.readUInt32LE(at + 32);
+    const end = ends[ordinal] ?? 0;
+    const target = found[ordinal]?.entries;
+    if (target === undefined) continue;
+    entries.copy(target, end, at, at + entryBytes);
+    target.writeUInt32LE(0, end + 32);
+    ends[ordinal] = end + entryBytes;
+  }
+  return found;
 }
 
 /** All entries by id, then pack ordinal; sorts ordinals, not objects, so a large backup does not stall its commit. */

@@ -9,10 +9,12 @@ const keptPages = 16;
 const chunksAhead = 8;
 
 export type ReadNode = (id: Uint8Array) => Promise<Buffer>;
+/** Told of all chunks of a leaf before anyone asks for one of them. */
+export type LookUp = (ids: readonly Uint8Array[]) => Promise<void>;
 
 /** @throws VaultError `POINT_DAMAGED`, `CHUNK_DAMAGED`, `CHUNK_MISSING`, `VAULT_KEY_NEEDED`. */
-export async function openSavedDisk(info: SavedDiskInfo, readChunk: ReadNode): Promise<SavedDisk> {
-  const map = await openMap(info, readChunk);
+export async function openSavedDisk(info: SavedDiskInfo, readChunk: ReadNode, lookUp?: LookUp): Promise<SavedDisk> {
+  const map = await openMap(info, readChunk, lookUp);
   return {
     info,
     sizeBytes: info.sizeBytes,
@@ -106,7 +108,7 @@ export interface DiskMap {
   leaf(region: number): Promise<readonly LeafEntry[]>;
 }
 
-export async function openMap(info: SavedDiskInfo, readNode: ReadNode): Promise<DiskMap> {
+export async function openMap(info: SavedDiskInfo, readNode: ReadNode, lookUp?: LookUp): Promise<DiskMap> {
   const root = decodeRoot(await readNode(Buffer.from(info.mapRootId, 'hex')), `the map of ${info.name}`);
   if (root.deviceSizeBytes !== info.sizeBytes) {
     throw new VaultError('POINT_DAMAGED', `the map of ${info.name} is for a disk of another size`);
@@ -129,6 +131,7 @@ export async function openMap(info: SavedDiskInfo, readNode: ReadNode): Promise<
     if (last !== undefined && region * regionBytes + last.at + last.length > info.sizeBytes) {
       throw new VaultError('POINT_DAMAGED', `map region ${region} of ${info.name} leaves the disk`);
     }
+    await lookUp?.(entries.flatMap((entry) => entry.chunk ?? []));
     return entries;
   };
   return {

@@ -14,7 +14,8 @@ const keptPackKeys = 4096;
 /** Turns a seed into a reader; made for worker threads, each of which opens its own connection to the store. */
 export async function openChunkReader(seed: ChunkReaderSeed): Promise<ChunkReader> {
   const store = await openStore(seed.store);
-  const reader = new StoredChunkReader(store, seed, new LocationTable(seed.locations));
+  const table = new LocationTable(seed.locations);
+  const reader = new StoredChunkReader(store, seed, () => table);
   return {
     locate: (id) => reader.locate(id),
     readChunk: (id) => reader.readChunk(id),
@@ -26,13 +27,19 @@ export async function openChunkReader(seed: ChunkReaderSeed): Promise<ChunkReade
   };
 }
 
-interface Wanted extends Place {
+/** A place that keeps its meaning when the table it came from is replaced. */
+interface NamedPlace extends Place {
+  readonly packName: string;
+}
+
+interface Wanted extends NamedPlace {
   readonly id: Uint8Array;
 }
 
 /** One read: neighbours in one pack. */
 interface Span {
   readonly pack: number;
+  readonly packName: string;
   readonly from: number;
   to: number;
   readonly wanted: Wanted[];
@@ -47,26 +54,23 @@ interface ReadKit {
 export class StoredChunkReader {
   private readonly store: Store;
   private readonly keys: ReaderKeys;
-  private readonly table: LocationTable;
+  private readonly currentTable: () => LocationTable;
   private readonly decoder: RecordDecoder;
   private readonly packKeys = new Map<string, Promise<PackKey>>();
   private spareKit: ReadKit | null = null;
   private closed = false;
 
-  constructor(store: Store, keys: ReaderKeys, table: LocationTable) {
+  constructor(store: Store, keys: ReaderKeys, table: () => LocationTable) {
     this.store = store;
     this.keys = keys;
-    this.table = table;
+    this.currentTable = table;
     this.decoder = new RecordDecoder(keys);
   }
 
   locate(id: Uint8Array): ChunkLocation | null {
-    const place = this.table.places(asBuffer(id))[0];
-    return place === undefined ? null : toLocation(this.table, place);
-  }
-
-  private packName(ordinal: number): string {
-    return packObjectName(this.table.pack(ordinal).name);
+    const table = this.currentTable();
+    const place = table.places(asBuffer(id))[0];
+    return place === undefined ? null : toLocation(table, place);
   }
 
   /** The header of a pack is fetched once; a failed fetch is not kept. */
@@ -85,9 +89,10 @@ export class StoredChunkReader {
   /** Tries every copy the vault has of the chunk. @throws VaultError `CHUNK_MISSING`, or what the last copy failed with. */
   async readChunk(id: Uint8Array): Promise<Buffer> {
     let failure: unknown = null;
-    for (const place of this.table.places(asBuffer(id))) {
+    const table = this.currentTable();
+    for (const place of table.places(asBuffer(id))) {
       try {
-        return await this.readPlace(id, place);
+        return await this.readPlace(id, { ...place, packName: packObjectName(table.pack(place.pack).name) });
       } catch (cause) {
         failure = asMissing(cause, id);
       }
@@ -95,8 +100,8 @@ export class StoredChunkReader {
     throw failure ?? missing(id);
   }
 
-  private async readPlace(id: Uint8Array, place: Place): Promise<Buffer> {
-    const packName = this.packName(place.pack);
+  private async readPlace(id: Uint8Array, place: NamedPlace): Promise<Buffer> {
+    const { packName } = place;
     const packKey = await this.packKey(packName);
     const record = await this.store.get(packName, { offsetBytes: place.offsetBytes, lengthBytes: place.recordBytes });
     let plain = Buffer.alloc(0);
@@ -129,7 +134,7 @@ export class StoredChunkReader {
         buffers[slot] = buffer;
       }
       const target = buffer.subarray(0, length);
-      const name = this.packName(span.pack);
+      const name = span.packName;
       // A failure is a value here: it belongs to its own span, not to the one being decoded meanwhile.
       return this.fill(name, span.from, target).then(
         () => target,
@@ -153,10 +158,11 @@ export class StoredChunkReader {
   }
 
   private *wanted(ids: Iterable<Uint8Array>): Iterable<Wanted> {
+    const table = this.currentTable();
     for (const id of ids) {
-      const place = this.table.places(asBuffer(id))[0];
+      const place = table.places(asBuffer(id))[0];
       if (place === undefined) throw missing(id);
-      yield { ...place, id };
+      yield { ...place, id, packName: packObjectName(table.pack(place.pack).name) };
     }
   }
 
@@ -170,7 +176,7 @@ export class StoredChunkReader {
     bytes: Buffer | null,
     use: { onChunk: OnChunk; scratch: { plain: Buffer } },
   ): Promise<void> {
-    const packName = this.packName(span.pack);
+    const { packName } = span;
     const packKey = bytes === null ? null : await this.packKey(packName).catch(() => null);
     for (const wanted of span.wanted) {
       const plain =
@@ -238,7 +244,7 @@ function planSpans(wanted: Iterable<Wanted>): Span[] {
       span.to = end;
       span.wanted.push(one);
     } else {
-      spans.push({ pack: one.pack, from: one.offsetBytes, to: end, wanted: [one] });
+      spans.push({ pack: one.pack, packName: one.packName, from: one.offsetBytes, to: end, wanted: [one] });
     }
   }
   return spans;

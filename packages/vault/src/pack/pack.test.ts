@@ -11,7 +11,6 @@ import { generateVaultKeys } from '../keys/seal.ts';
 import { faultyStore, memoryStore } from '../testing/index.ts';
 import { noConfig, noise, text } from '../testing/sampleVault.ts';
 import type { ChunkWriterSeed, SealedPack } from '../types.ts';
-import { addPacks } from '../vault/loadIndex.ts';
 import { StoredChunkReader } from './chunkReader.ts';
 import { PackingWriter } from './chunkWriter.ts';
 import { readTrailer } from './layout.ts';
@@ -36,8 +35,12 @@ function seed(more: Partial<ChunkWriterSeed> = {}): ChunkWriterSeed {
 
 function readerOf(store: ReturnType<typeof memoryStore>, packs: readonly SealedPack[]) {
   const table = new LocationTable();
-  addPacks(table, packs);
-  return new StoredChunkReader(store, { keys, vaultId, idAlgorithm: 'blake3' }, table);
+  for (const pack of packs) {
+    const ordinal = table.addPack(pack);
+    const entries = Buffer.from(pack.entries);
+    for (let at = 0; at < entries.length; at += 48) table.insert(entries, at, ordinal);
+  }
+  return new StoredChunkReader(store, { keys, vaultId, idAlgorithm: 'blake3' }, () => table);
 }
 
 const chunkArb = fc.record({

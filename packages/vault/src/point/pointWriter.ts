@@ -24,8 +24,8 @@ export interface PointContext {
   readonly store: Store;
   readonly keys: VaultKeys;
   readonly seed: ChunkWriterSeed;
-  /** Called when packs are in a durable index segment, so that the vault's own index knows them. */
-  readonly onIndexed: (packs: readonly SealedPack[]) => void;
+  /** Tidies up behind a point that is safe; never fails. */
+  readonly onCommitted: () => Promise<void>;
 }
 
 const metaPackBytes = 4 << 20;
@@ -100,7 +100,6 @@ class StoringPointWriter implements PointWriter {
       this.storedBytes += bytes.length;
     }
     for (const pack of packs) this.storedBytes += pack.sizeBytes;
-    this.context.onIndexed(packs);
   }
 
   async commit(input: {
@@ -132,6 +131,7 @@ class StoringPointWriter implements PointWriter {
     const manifest = encodeManifest(header, body, { vaultId: this.seed.vaultId, keys: this.context.keys });
     await this.context.store.put(manifest.name, manifest.bytes);
     this.state = 'committed';
+    await this.context.onCommitted();
     await this.lease.end();
     return header;
   }

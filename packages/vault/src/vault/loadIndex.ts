@@ -1,9 +1,9 @@
-/** Reads index segments into a location table; a damaged segment is left out and remembered, so the rest stays usable. */
+/** For verify: reads all index segments into a location table; a damaged segment is left out and remembered, so the rest stays usable. */
 import { VaultError } from '../errors.ts';
 import { entryBytes } from '../index/entry.ts';
 import { LocationTable } from '../index/locationTable.ts';
 import { decodeSegment, type Segment } from '../index/segment.ts';
-import type { SealedPack, Store } from '../types.ts';
+import type { Store } from '../types.ts';
 
 const fetchedAtOnce = 4;
 
@@ -59,14 +59,5 @@ function addSegment(table: LocationTable, segment: Segment): void {
   table.reserve(segment.entryCount);
   for (let at = 0; at < segment.entries.length; at += entryBytes) {
     table.insert(segment.entries, at, ordinals[segment.entries.readUInt32LE(at + 32)] ?? 0);
-  }
-}
-
-/** Adds packs this process just wrote. */
-export function addPacks(table: LocationTable, packs: readonly SealedPack[]): void {
-  for (const pack of packs) {
-    const ordinal = table.addPack(pack);
-    const entries = Buffer.from(pack.entries.buffer, pack.entries.byteOffset, pack.entries.length);
-    for (let at = 0; at < entries.length; at += entryBytes) table.insert(entries, at, ordinal);
   }
 }

@@ -1,7 +1,7 @@
 import { checkKeys, configName, decodeConfig, unknownFeatures, type VaultConfig } from '../config/config.ts';
 import { VaultError } from '../errors.ts';
-import { allocateKnownChunks, knownChunks, knownSlotsFor } from '../index/knownChunks.ts';
-import { packObjectName, toLocation } from '../index/locationTable.ts';
+import { type SegmentSource, segmentHeads } from '../index/liveSegments.ts';
+import { toLocation } from '../index/locationTable.ts';
 import { unwrapKeys } from '../keys/passphrase.ts';
 import { openSavedDisk } from '../map/savedDisk.ts';
 import { StoredChunkReader } from '../pack/chunkReader.ts';
@@ -27,12 +27,15 @@ import type {
 } from '../types.ts';
 import { ChunkCache } from './chunkCache.ts';
 import type { VaultContext } from './context.ts';
-import { addPacks, emptyIndex, type LoadedIndex, loadIndex } from './loadIndex.ts';
+import { knownForRun } from './knownForRun.ts';
+import { mergeSegments } from './mergeSegments.ts';
+import { VaultIndex } from './vaultIndex.ts';
 import { type VerifyOptions, verifyVault } from './verify.ts';
 
 /** 16 MiB: two per writer keep a run of three threads below 400 MB, and 32 MiB packs measured no faster. */
 const packTargetBytes = 16 << 20;
 const manifestsAtOnce = 8;
+const lookedUpAtOnce = 1 << 16;
 const compressionLevels = { fast: -5, balanced: 1, best: 9, none: null } as const;
 
 /**
@@ -59,9 +62,7 @@ export async function openVaultIn(store: Store, storeConfig: StoreConfig, unlock
   const config = decodeConfig(bytes);
   const keys = await keysOf(store, config, unlock);
   if (keys !== null) checkKeys(config, keys);
-  const index = emptyIndex();
-  await loadIndex(store, index, { vaultId: config.vaultId, idKey: keys?.idKey ?? null });
-  return new StoredVault({ store, storeConfig, config, keys }, index);
+  return new StoredVault({ store, storeConfig, config, keys });
 }
 
 async function keysOf(store: Store, config: VaultConfig, unlock: Unlock): Promise<VaultKeys | null> {
@@ -88,21 +89,21 @@ class StoredVault implements Vault {
   readonly canRead: boolean;
   readonly canWrite: boolean;
   private readonly context: VaultContext;
-  private readonly index: LoadedIndex;
+  private readonly index: VaultIndex;
   private readonly reader: StoredChunkReader | null;
   private readonly cache = new ChunkCache();
 
-  constructor(context: VaultContext, index: LoadedIndex) {
+  constructor(context: VaultContext) {
     this.context = context;
-    this.index = index;
     const { config, keys, store } = context;
+    this.index = new VaultIndex({ store, vaultId: config.vaultId, idKey: keys?.idKey ?? null });
     this.id = config.vaultId;
     this.encrypted = config.encryption !== 'none';
     this.canRead = keys !== null && (!this.encrypted || keys.privateKey !== null);
     this.canWrite = keys !== null && unknownFeatures(config.features.write).length === 0;
     this.reader =
       keys !== null && this.canRead
-        ? new StoredChunkReader(store, { keys, vaultId: this.id, idAlgorithm: config.idAlgorithm }, index.table)
+        ? new StoredChunkReader(store, { keys, vaultId: this.id, idAlgorithm: config.idAlgorithm }, () => this.index.places)
         : null;
   }
 
@@ -120,6 +121,7 @@ class StoredVault implements Vault {
       storedBytes += sizeBytes;
       if (name.startsWith('packs/')) packs += 1;
     }
+    const heads = await segmentHeads(this.context.store);
     const { formatVersion } = this.context.config;
     return {
       id: this.id,
@@ -127,7 +129,7 @@ class StoredVault implements Vault {
       formatVersion,
       points,
       packs,
-      chunks: this.index.table.chunkCount,
+      chunks: heads.reduce((sum, head) => sum + (head.supersededCount === 0 ? head.entryCount : 0), 0),
       storedBytes,
     };
   }
@@ -163,9 +165,6 @@ class StoredVault implements Vault {
     if (name === undefined) throw new VaultError('POINT_NOT_FOUND', `the vault has no restore point ${id}`);
     const manifest = await this.manifest(name);
     const body = manifest.openBody();
-    // Another process may have made this point after our index was read.
-    const firstRoot = body.disks[0]?.mapRootId;
-    if (firstRoot !== undefined && this.locate(Buffer.from(firstRoot, 'hex')) === null) await this.refresh();
     return {
       header: manifest.header,
       body,
@@ -173,31 +172,48 @@ class StoredVault implements Vault {
         const info = body.disks[index];
         if (info === undefined) throw new VaultError('POINT_NOT_FOUND', `restore point ${id} has no disk ${index}`);
         this.mustRead();
-        return openSavedDisk(info, (chunkId) => this.readChunk(chunkId));
+        return openSavedDisk(
+          info,
+          (chunkId) => this.readChunk(chunkId),
+          (ids) => this.index.lookUp(ids),
+        );
       },
     };
   }
 
   locate(chunkId: Uint8Array): ChunkLocation | null {
-    const { table } = this.index;
-    const place = table.places(Buffer.from(chunkId))[0];
-    return place === undefined ? null : toLocation(table, place);
+    const { places } = this.index;
+    const place = places.places(Buffer.from(chunkId))[0];
+    return place === undefined ? null : toLocation(places, place);
+  }
+
+  async lookUp(chunkIds: readonly Uint8Array[]): Promise<void> {
+    await this.index.lookUp(chunkIds);
   }
 
   async readChunk(chunkId: Uint8Array): Promise<Buffer> {
     const reader = this.mustRead();
-    return this.cache.get(chunkId, () => reader.readChunk(chunkId));
+    return this.cache.get(chunkId, async () => {
+      await this.index.lookUp([chunkId]);
+      return reader.readChunk(chunkId);
+    });
   }
 
   async readChunks(chunkIds: Iterable<Uint8Array>, onChunk: OnChunk): Promise<void> {
-    await this.mustRead().readChunks(chunkIds, onChunk);
+    const reader = this.mustRead();
+    const ids = [...chunkIds];
+    for (let at = 0; at < ids.length; at += lookedUpAtOnce) {
+      const group = ids.slice(at, at + lookedUpAtOnce);
+      await this.index.lookUp(group);
+      await reader.readChunks(group, onChunk);
+    }
   }
 
   readerSeed(): ChunkReaderSeed {
     this.mustRead();
     const { storeConfig, config } = this.context;
     const keys = this.mustHaveKeys();
-    return { store: storeConfig, keys, vaultId: this.id, idAlgorithm: config.idAlgorithm, locations: this.index.table.seed() };
+    return { store: storeConfig, keys, vaultId: this.id, idAlgorithm: config.idAlgorithm, locations: this.index.places.seed() };
   }
 
   private mustHaveKeys(): VaultKeys {
@@ -211,7 +227,11 @@ class StoredVault implements Vault {
   }
 
   async refresh(): Promise<void> {
-    await loadIndex(this.context.store, this.index, { vaultId: this.id, idKey: this.context.keys?.idKey ?? null });
+    await this.index.refresh();
+  }
+
+  private source(idKey: Uint8Array): SegmentSource & { readonly idKey: Uint8Array } {
+    return { store: this.context.store, vaultId: this.id, idKey };
   }
 
   async beginPoint(options: BeginPoint): Promise<PointWriter> {
@@ -224,8 +244,9 @@ class StoredVault implements Vault {
         `writing to this vault needs ${unknown.join(', ')}, which this program does not know`,
       );
     }
-    await this.refresh();
-    const known = await this.knownAfterCheck(options.expectedChunks);
+    const source = this.source(keys.idKey);
+    const mapNodes = Math.ceil(options.expectedChunks / 16) + 1024;
+    const known = await knownForRun(source, options.expectedChunks + mapNodes, new Set());
     const seed: ChunkWriterSeed = {
       store: storeConfig,
       keys: { idKey: keys.idKey, publicKey: keys.publicKey },
@@ -235,26 +256,9 @@ class StoredVault implements Vault {
       ...known,
       packTargetBytes,
     };
-    return startPoint({ store, keys, seed, onIndexed: (packs) => addPacks(this.index.table, packs) }, options);
-  }
-
-  /** Only chunks whose pack is really there count as known: what was lost is stored again by the next backup that has it. */
-  private async knownAfterCheck(expectedChunks: number): Promise<{ knownChunks: SharedArrayBuffer; knownSlots: number }> {
-    const { table } = this.index;
-    const sizes = new Map<string, number>();
-    for await (const { name, sizeBytes } of this.context.store.list('packs/')) sizes.set(name, sizeBytes);
-    const present = Array.from({ length: table.packCount }, (_, ordinal) => {
-      const row = table.pack(ordinal);
-      return sizes.get(packObjectName(row.name)) === row.sizeBytes;
-    });
-    const mapNodes = Math.ceil(expectedChunks / 16) + 1024;
-    const knownSlots = knownSlotsFor(table.chunkCount + expectedChunks + mapNodes);
-    const memory = allocateKnownChunks(knownSlots);
-    const known = knownChunks(memory, knownSlots);
-    table.forEach((idStart, place) => {
-      if (present[place.pack] === true) known.claim(idStart);
-    });
-    return { knownChunks: memory, knownSlots };
+    // A merge that fails costs nothing: the next run tries again.
+    const onCommitted = () => mergeSegments(source).then(ignore, ignore);
+    return startPoint({ store, keys, seed, onCommitted }, options);
   }
 
   async close(): Promise<void> {
@@ -262,6 +266,8 @@ class StoredVault implements Vault {
     await this.context.store.close();
   }
 }
+
+function ignore(): void {}
 
 function skipDamaged(cause: unknown): null {
   const tolerable =

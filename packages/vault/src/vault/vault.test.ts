@@ -288,6 +288,7 @@ describe('worker-style writers and readers', () => {
       warnings: [],
       totals: { sizeBytes: 0, usedBytes: 0, newBytes: 0 },
     });
+    await vault.lookUp(ids);
     const reader = await openChunkReader(vault.readerSeed());
     const seen = new Map<string, boolean>();
     await reader.readChunks(ids, (id, plain) => {

@@ -122,7 +122,7 @@ async function verifyManifests(run: Run): Promise<Map<string, PointBody>> {
 async function verifyContent(run: Run, bodies: ReadonlyMap<string, PointBody>): Promise<void> {
   const { context, options, damage, bad, index } = run;
   const { table } = index;
-  const reader = run.keys === null ? null : new StoredChunkReader(context.store, run.keys, table);
+  const reader = run.keys === null ? null : new StoredChunkReader(context.store, run.keys, () => table);
   const walk = async (into: { damage: DamageList; onPack?: (ordinal: number) => void }) => {
     if (reader === null) return;
     const check = { reader, table, bad, soundLeaves: new Set<string>(), signal: options.signal, ...into };

@@ -1,0 +1,52 @@
+/**
+ * Which segments may list a chunk: 4 bytes a slot at a load of 0.85, so 40 million chunks take 190 MB. A slot holds the segment's
+ * number and 14 more bits of the id; it is a hint only, the sorted segment itself has the last word.
+ */
+const segmentBits = 18;
+const maxSegments = (1 << segmentBits) - 1;
+const maxLoad = 0.85;
+
+export class SegmentFinder {
+  private readonly slots: Uint32Array;
+
+  /** @param entries upper bound of what will be added. */
+  constructor(entries: number) {
+    this.slots = new Uint32Array(Math.max(64, Math.ceil(entries / maxLoad)));
+  }
+
+  private home(id: Buffer, at: number): number {
+    return Math.floor((id.readUInt32LE(at) / 2 ** 32) * this.slots.length);
+  }
+
+  /** Notes that segment number `segment` lists the id that starts at `at`. */
+  add(id: Buffer, at: number, segment: number): void {
+    if (segment >= maxSegments) throw new RangeError('the vault has more index segments than this program can hold');
+    const value = word(id, at, segment);
+    const { slots } = this;
+    for (let slot = this.home(id, at); ; slot = slot + 1 === slots.length ? 0 : slot + 1) {
+      const seen = slots[slot];
+      if (seen === value) return;
+      if (seen === 0) {
+        slots[slot] = value;
+        return;
+      }
+    }
+  }
+
+  /** Numbers of the segments that may list the id. */
+  find(id: Buffer): number[] {
+    const wanted = word(id, 0, 0) >>> segmentBits;
+    const { slots } = this;
+    const found: number[] = [];
+    for (let slot = this.home(id, 0); ; slot = slot + 1 === slots.length ? 0 : slot + 1) {
+      const seen = slots[slot] ?? 0;
+      if (seen === 0) return found;
+      if (seen >>> segmentBits === wanted) found.push((seen & maxSegments) - 1);
+    }
+  }
+}
+
+/** Never zero, since segments count from one here. */
+function word(id: Buffer, at: number, segment: number): number {
+  return (((id.readUInt16LE(at + 4) & 0x3fff) << segmentBits) | (segment + 1)) >>> 0;
+}

@@ -1,0 +1,103 @@
+/**
+ * Memory and speed (processor time, since other work may run beside) of a large index: `node src/testing/measureIndex.ts <empty scratch folder> [million chunks = 40]`, each phase in a
+ * process of its own. Segments are real (2^18 sorted entries, hash and MAC); packs exist as names in a listing only.
+ */
+import { spawnSync } from 'node:child_process';
+import { randomFillSync } from 'node:crypto';
+import { readdirSync } from 'node:fs';
+import { entryBytes } from '../index/entry.ts';
+import { knownChunks } from '../index/knownChunks.ts';
+import { encodeSegment } from '../index/segment.ts';
+import { sha256 } from '../keys/derive.ts';
+import { openStore } from '../stores/openStore.ts';
+import type { SealedPack, Store } from '../types.ts';
+import { knownForRun } from '../vault/knownForRun.ts';
+import { VaultIndex } from '../vault/vaultIndex.ts';
+
+const key = { vaultId: '1ef98c75-10a3-435a-bc5f-7d0044198a7a', idKey: Buffer.alloc(32, 3) };
+const entriesPerPack = 64;
+const packsPerSegment = 4096;
+
+function packOf(number: number): SealedPack {
+  const entries = randomFillSync(Buffer.alloc(entriesPerPack * entryBytes));
+  for (let at = 0; at < entries.length; at += entryBytes) {
+    entries.writeUInt32LE(0, at + 32);
+    entries.writeUInt32LE(128 + (at / entryBytes) * 250_000, at + 36);
+    entries.writeUInt32LE(250_000, at + 40);
+    entries.writeUInt32LE(((1 << 28) | 262_144) >>> 0, at + 44);
+  }
+  return { name: sha256(`pack ${number}`).toString('hex'), sizeBytes: 16 << 20, kind: 'data', entries };
+}
+
+async function make(store: Store, segments: number): Promise<void> {
+  for (let segment = 0; segment < segments; segment += 1) {
+    const packs = Array.from({ length: packsPerSegment }, (_, at) => packOf(segment * packsPerSegment + at));
+    const { name, bytes } = encodeSegment(packs, key, []);
+    await store.put(name, bytes);
+  }
+}
+
+/** The folder's segments, and a listing of all packs they name. */
+function withPacks(store: Store, segments: number): Store {
+  return {
+    ...store,
+    async *list(prefix) {
+      if (prefix !== 'packs/') return yield* store.list(prefix);
+      for (let at = 0; at < segments * packsPerSegment; at += 1) {
+        const name = sha256(`pack ${at}`).toString('hex');
+        yield { name: `packs/${name.slice(0, 2)}/${name}`, sizeBytes: 16 << 20 };
+      }
+    },
+  };
+}
+
+const peakMb = () => Math.round(process.resourceUsage().maxRSS / 1024);
+const sinceMs = (start: number) => Math.round(performance.now() - start);
+
+async function measureWriter(store: Store, chunks: number): Promise<void> {
+  const start = performance.now();
+  const { knownChunks: memory, knownSlots } = await knownForRun({ store, ...key }, 1_000_000, new Set());
+  const openMs = sinceMs(start);
+  const known = knownChunks(memory, knownSlots);
+  const ids = randomFillSync(Buffer.alloc(32_000_000));
+  const claimAll = () => {
+    const from = process.cpuUsage();
+    for (let at = 0; at < ids.length; at += 32) known.claim(ids.subarray(at, at + 32));
+    return Math.round((process.cpuUsage(from).user * 1e3) / (ids.length / 32));
+  };
+  const [newNs, knownNs] = [claimAll(), claimAll()];
+  const bytesPerChunk = Math.round((memory.byteLength / (chunks + 1_000_000)) * 10) / 10;
+  console.log(JSON.stringify({ phase: 'writer', chunks, openMs, newNs, knownNs, bytesPerChunk, peakRssMb: peakMb() }));
+}
+
+async function measureReader(store: Store, chunks: number): Promise<void> {
+  const start = performance.now();
+  const index = new VaultIndex({ store, ...key });
+  await index.lookUp([Buffer.alloc(32)]);
+  const openMs = sinceMs(start);
+  const from = process.cpuUsage();
+  let count = 0;
+  // As a disk is walked: chunks of one segment after another, in groups of a leaf.
+  for await (const { name } of store.list('index/')) {
+    if (count >= 4_000_000) break;
+    const bytes = await store.get(name);
+    const entries = bytes.subarray(64 + packsPerSegment * 48);
+    const ids = Array.from({ length: packsPerSegment * entriesPerPack }, (_, at) => entries.subarray(at * 48, at * 48 + 32));
+    for (let at = 0; at < ids.length; at += 256) await index.lookUp(ids.slice(at, at + 256));
+    count += ids.length;
+  }
+  const nsPerChunk = Math.round((process.cpuUsage(from).user * 1e3) / count);
+  console.log(JSON.stringify({ phase: 'reader', chunks, openMs, lookedUp: count, nsPerChunk, peakRssMb: peakMb() }));
+}
+
+const [, script = '', folder, millions = '40', phase] = process.argv;
+if (folder === undefined) throw new Error('name an empty scratch folder');
+const segments = Math.ceil((Number(millions) * 1e6) / (packsPerSegment * entriesPerPack));
+const store = await openStore({ kind: 'directory', path: folder }, { create: true });
+const chunks = segments * packsPerSegment * entriesPerPack;
+if (phase === 'writer') await measureWriter(withPacks(store, segments), chunks);
+else if (phase === 'reader') await measureReader(store, chunks);
+else {
+  if (!readdirSync(folder).includes('index')) await make(store, segments);
+  for (const next of ['writer', 'reader']) spawnSync(process.execPath, [script, folder, millions, next], { stdio: 'inherit' });
+}

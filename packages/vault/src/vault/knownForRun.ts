@@ -1,0 +1,53 @@
+/** [F20] What a run need not store again: chunks that a sound segment lists in a pack that is there with the listed size. */
+import { entryBytes } from '../index/entry.ts';
+import { allocateKnownChunks, type KnownChunks, knownChunks, knownSlotsFor } from '../index/knownChunks.ts';
+import { liveSegments, type SegmentSource, segmentHeads } from '../index/liveSegments.ts';
+import type { PackRow } from '../index/locationTable.ts';
+import type { Store } from '../types.ts';
+
+export interface KnownForRun {
+  readonly knownChunks: SharedArrayBuffer;
+  readonly knownSlots: number;
+}
+
+/**
+ * Reads the whole index once, segment by segment; what stays is 9 bytes a chunk.
+ * @param more chunks the run may add @param without packs (hex names) that are about to be swept
+ */
+export async function knownForRun(source: SegmentSource, more: number, without: ReadonlySet<string>): Promise<KnownForRun> {
+  const present = await presentPacks(source.store);
+  const heads = await segmentHeads(source.store);
+  const listed = heads.reduce((sum, head) => sum + head.entryCount, 0);
+  const knownSlots = knownSlotsFor(listed + more);
+  const memory = allocateKnownChunks(knownSlots);
+  const known = knownChunks(memory, knownSlots);
+  for await (const { segment } of liveSegments(source, heads, () => {})) {
+    const usable = segment.packs.map((pack) => present.has(packKey(pack.name, pack.sizeBytes)) && !without.has(pack.name));
+    const { entries } = segment;
+    for (let at = 0; at < entries.length; at += entryBytes) {
+      if (usable[entries.readUInt32LE(at + 32)] === true) known.claim(entries.subarray(at, at + 32));
+    }
+  }
+  return { knownChunks: memory, knownSlots };
+}
+
+/** Packs in the store, by name and size; a million of them take 9 MB. */
+export async function presentPacks(store: Store): Promise<KnownChunks> {
+  const keys: Buffer[] = [];
+  for await (const { name, sizeBytes } of store.list('packs/')) {
+    const hash = name.slice(name.lastIndexOf('/') + 1);
+    if (/^[0-9a-f]{64}$/.test(hash)) keys.push(packKey(hash, sizeBytes));
+  }
+  const slots = knownSlotsFor(keys.length);
+  const present = knownChunks(allocateKnownChunks(slots), slots);
+  for (const key of keys) present.claim(key);
+  return present;
+}
+
+/** The name's first bytes with the size mixed in: a pack of another size is another pack. */
+export function packKey(hash: string, sizeBytes: PackRow['sizeBytes']): Buffer {
+  const key = Buffer.from(hash.slice(0, 24), 'hex');
+  key.writeInt32LE(key.readInt32LE(4) ^ (sizeBytes | 0), 4);
+  key.writeInt32LE(key.readInt32LE(8) ^ Math.floor(sizeBytes / 2 ** 32), 8);
+  return key;
+}
