@@ -6,7 +6,13 @@ export default defineConfig({
   // Components of the console are drawn to text in unit tests; what needs a browser is in e2e/specs.
   resolve: { alias: [{ find: /^@\//, replacement: fileURLToPath(new URL('apps/console/src/', import.meta.url)) }] },
   test: {
-    include: ['packages/**/*.test.ts', 'agent/**/*.test.ts', 'apps/**/*.test.{ts,tsx}', 'infra/**/*.test.ts'],
+    include: [
+      'packages/**/*.test.ts',
+      'agent/**/*.test.ts',
+      'apps/**/*.test.{ts,tsx}',
+      'infra/**/*.test.ts',
+      'fuzz/**/*.test.ts',
+    ],
     testTimeout: 30_000,
     hookTimeout: 60_000,
     maxWorkers: 2,

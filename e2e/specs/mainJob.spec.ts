@@ -84,7 +84,10 @@ test('back up a disk of this PC with live progress', async () => {
   await page.getByRole('link', { name: 'Protect it' }).click();
   await expect(page.getByRole('button', { name: 'Start backup' })).toBeVisible();
   // Only the disk file: the real disks of the PC that runs the test stay alone.
-  for (const box of await page.getByRole('dialog').getByRole('checkbox').all()) {
+  for (const box of await page
+    .getByRole('dialog')
+    .getByRole('checkbox', { name: /^Back up / })
+    .all()) {
     const wanted = (await box.getAttribute('aria-label')) === 'Back up pc.img';
     await box.setChecked(wanted);
   }

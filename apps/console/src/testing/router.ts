@@ -10,7 +10,8 @@ import {
 import { initTRPC, TRPCError, tracked } from '@trpc/server';
 import superjson from 'superjson';
 import { z } from 'zod';
-import { GiB, pointDisk, usedBytes } from './disks.ts';
+import { backupInput, planInput, planOf, pointDisks, sizesOf } from './backups.ts';
+import { GiB } from './disks.ts';
 import { emit, newId, simulate, startedJob, type World } from './world.ts';
 
 class Refusal extends Error {}
@@ -192,56 +193,57 @@ export function fixtureRouter(world: World) {
           nextCursor: null,
         })),
       get: p.input(id).query(({ input }) => jobOf(input.id)),
-      backupNow: p
-        .input(z.object({ machineId: z.string(), diskKeys: z.array(z.string()), vaultId: z.string(), method: z.string() }))
-        .mutation(({ input }) => {
-          const machine = machineOf(input.machineId);
-          const disk =
-            machine.inventory.disks.find((candidate) => input.diskKeys.includes(candidate.key)) ?? refuse('DISK_NOT_FOUND');
-          return run(startedJob(machine, 'backup', `${disk.name} → ${world.vaults[0]?.name}`), 14, () => {
-            const point: PointDetail = {
-              ...(world.points[0] ?? emptyPoint),
-              id: newId(),
-              machineId: machine.id,
-              machineName: machine.name,
-              source: `${disk.name} · ${disk.model}`,
-              createdAt: new Date().toISOString(),
-              pinned: false,
-              comment: '',
-              warnings: [],
-              verified: null,
-              sizeBytes: disk.sizeBytes,
-              usedBytes: usedBytes(disk),
-              newBytes: 1.3 * GiB,
-              storedBytes: 0.6 * GiB,
-              disks: [pointDisk(disk)],
-              vaultId: input.vaultId,
-              vaultName: world.vaults[0]?.name ?? '',
-            };
-            world.points = [point, ...world.points];
-            emit(world, { kind: 'point', pointId: point.id });
-            patchMachine(machine.id, {
-              protection: 'protected',
-              protectionReason: 'The newest restore point is new.',
-              newestPointAt: point.createdAt,
-            });
-            return {
-              pointId: point.id,
-              result: {
-                kind: 'backup',
-                pointId: point.id,
-                method: 'full',
-                sourceBytes: disk.sizeBytes,
-                usedBytes: usedBytes(disk),
-                readBytes: usedBytes(disk),
-                newBytes: point.newBytes,
-                storedBytes: point.storedBytes,
-                seconds: 14,
-                warnings: [],
-              },
-            };
+      planBackup: p.input(planInput).query(({ input }) => planOf(machineOf(input.machineId), input)),
+      backupNow: p.input(backupInput).mutation(({ input }) => {
+        const machine = machineOf(input.machineId);
+        const made = pointDisks(machine, input);
+        const names = made.map((disk) => disk.name).join(', ');
+        return run(startedJob(machine, 'backup', `${names} → ${world.vaults[0]?.name}`), 14, () => {
+          const point: PointDetail = {
+            ...(world.points[0] ?? emptyPoint),
+            id: newId(),
+            kind: input.backupKind,
+            method: input.method,
+            machineId: machine.id,
+            machineName: machine.name,
+            source: names,
+            createdAt: new Date().toISOString(),
+            pinned: false,
+            comment: '',
+            warnings: [],
+            verified: null,
+            ...sizesOf(made),
+            newBytes: 1.3 * GiB,
+            storedBytes: 0.6 * GiB,
+            disks: made,
+            vaultId: input.vaultId,
+            vaultName: world.vaults[0]?.name ?? '',
+          };
+          world.points = [point, ...world.points];
+          emit(world, { kind: 'point', pointId: point.id });
+          patchMachine(machine.id, {
+            protection: 'protected',
+            protectionReason: 'The newest restore point is new.',
+            newestPointAt: point.createdAt,
           });
-        }),
+          const { sizeBytes: sourceBytes, usedBytes, newBytes, storedBytes } = point;
+          return {
+            pointId: point.id,
+            result: {
+              kind: 'backup',
+              pointId: point.id,
+              method: 'full',
+              sourceBytes,
+              usedBytes,
+              readBytes: usedBytes,
+              newBytes,
+              storedBytes,
+              seconds: 14,
+              warnings: [],
+            },
+          };
+        });
+      }),
       verify: p
         .input(z.object({ machineId: z.string(), vaultId: z.string(), level: z.string(), pointId: z.string().nullable() }))
         .mutation(({ input }) =>
@@ -330,7 +332,12 @@ export function fixtureRouter(world: World) {
             },
             partitions: source.partitions.map((part) => ({
               number: part.number,
-              action: before && before.partitions.length >= part.number ? ('overwrite' as const) : ('create' as const),
+              action:
+                part.content === 'leftOut' && before?.serial === source.serial
+                  ? ('keep' as const)
+                  : before && before.partitions.length >= part.number
+                    ? ('overwrite' as const)
+                    : ('create' as const),
               fromBytes: part.sizeBytes,
               toBytes: part.sizeBytes,
               toStartBytes: part.startBytes,
@@ -434,8 +441,14 @@ function partitionEntries(point: PointDetail) {
     sizeBytes: part.sizeBytes,
     modifiedAt: null,
     linkTarget: null,
-    description: [part.filesystem?.kind ?? part.typeName, part.filesystem?.label].filter(Boolean).join(' · '),
-    browsable: ['ext4', 'ntfs', 'vfat'].includes(part.filesystem?.kind ?? ''),
+    description: [
+      part.filesystem?.kind ?? part.typeName,
+      part.filesystem?.label,
+      part.content === 'leftOut' ? 'not part of this restore point' : null,
+    ]
+      .filter(Boolean)
+      .join(' · '),
+    browsable: part.content !== 'leftOut' && ['ext4', 'ntfs', 'vfat'].includes(part.filesystem?.kind ?? ''),
   }));
 }
 

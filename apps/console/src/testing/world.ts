@@ -1,5 +1,14 @@
 /** A small fleet in memory for storyboards and development: it moves like the real one, and is no part of the product. */
-import type { JobDetail, JobProgress, JobView, LiveEvent, MachineView, PointDetail, VaultView } from '@diskfleet/protocol';
+import type {
+  JobDetail,
+  JobProgress,
+  JobView,
+  LiveEvent,
+  MachineView,
+  PointDetail,
+  PointDisk,
+  VaultView,
+} from '@diskfleet/protocol';
 import { fileDisks, GiB, inventory, laptopDisks, linux, MiB, pointDisk, usedBytes, windows, workstationDisks } from './disks.ts';
 
 const hours = (count: number) => new Date(Date.now() - count * 3_600_000).toISOString();
@@ -101,7 +110,7 @@ function point(owner: MachineView, ageHours: number, method: PointDetail['method
     id: newId(),
     vaultId: vault.id,
     vaultName: vault.name,
-    kind: 'disk',
+    kind: ageHours === 26 ? 'system' : 'disk',
     method,
     machineId: owner.id,
     machineName: owner.name,
@@ -114,8 +123,15 @@ function point(owner: MachineView, ageHours: number, method: PointDetail['method
     pinned: ageHours > 700,
     comment: ageHours > 700 ? 'Before the move to the new office' : '',
     verified: ageHours < 60 ? { at: hours(ageHours - 1), ok: true } : null,
-    disks: [pointDisk(source)],
+    disks: [ageHours === 26 ? withoutProjects(pointDisk(source)) : pointDisk(source)],
     warnings: ageHours === 2 ? ['The filesystem on partition 4 (Projects) was in use; its state is that of a power cut.'] : [],
+  };
+}
+
+function withoutProjects(disk: PointDisk): PointDisk {
+  return {
+    ...disk,
+    partitions: disk.partitions.map((part) => (part.number === 4 ? { ...part, content: 'leftOut' as const } : part)),
   };
 }
 
@@ -180,11 +196,17 @@ export function fleetWorld(): World {
         newBytes: 3.1 * GiB,
         storedBytes: 1.43 * GiB,
         seconds: 486,
-        warnings: [],
+        warnings: [
+          'nvme0n1 is mounted at /mnt/projects: what changes while it is read may be saved half old, half new.',
+          'partition 4: its filesystem was in use or not shut down cleanly; after a restore it needs the check its system makes at start',
+        ],
       },
       log: [
         { at: hours(2.2), level: 'info', text: 'Reading nvme0n1 (GPT, 5 partitions)' },
-        { at: hours(2.19), level: 'info', text: 'Incremental against the point of yesterday' },
+        { at: hours(2.19), level: 'info', text: 'Building on restore point 01JD7QZK of 2026-11-21T22:00:00.000Z.' },
+        { at: hours(2.18), level: 'info', text: 'nvme0n1: writes were counted since 01JD7QZK; 3.1 GiB of 424 GiB are read.' },
+        { at: hours(2.1), level: 'info', text: '12 MiB changed meanwhile and are read again.' },
+        { at: hours(2.08), level: 'info', text: 'Held still for 0.12 s; 256 KiB were read meanwhile.' },
         { at: hours(2.05), level: 'warning', text: 'The filesystem on partition 4 (Projects) was in use' },
         { at: hours(2), level: 'info', text: 'Restore point written: 3.10 GiB new, 1.43 GiB stored' },
       ],

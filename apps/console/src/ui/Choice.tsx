@@ -5,6 +5,8 @@ import type { ReactNode } from 'react';
 import { cn } from './cn';
 
 interface CheckboxProps {
+  /** For a `label` element that says the same beside it. */
+  readonly id?: string;
   readonly label: string;
   readonly checked: boolean | 'indeterminate';
   readonly onChange: (checked: boolean) => void;
@@ -12,9 +14,10 @@ interface CheckboxProps {
 }
 
 /** The box alone; `label` is its accessible name. */
-export function Checkbox({ label, checked, onChange, disabled }: CheckboxProps) {
+export function Checkbox({ id, label, checked, onChange, disabled }: CheckboxProps) {
   return (
     <RadixCheckbox.Root
+      id={id}
       aria-label={label}
       checked={checked}
       disabled={disabled}

@@ -24,7 +24,7 @@ export function Dialog({ open, onOpenChange, title, note, children, footer, wide
           {...(note === undefined ? { 'aria-describedby': undefined } : {})}
           className={cn(
             'fixed inset-x-0 bottom-0 z-50 mx-auto flex max-h-[92dvh] w-full animate-rise flex-col rounded-t-2xl border border-line bg-surface shadow-high outline-none sm:inset-y-0 sm:my-auto sm:h-fit sm:w-[calc(100%-2rem)] sm:rounded-2xl',
-            wide ? 'sm:max-w-3xl' : 'sm:max-w-lg',
+            wide ? 'sm:max-w-4xl' : 'sm:max-w-lg',
           )}
         >
           <header className="flex items-start justify-between gap-4 px-6 pt-5 pb-4 pr-14">

@@ -51,6 +51,7 @@ const signs = {
   offered: { tone: 'busy', icon: PlugZap, text: 'Starting' },
   running: { tone: 'busy', icon: LoaderCircle, text: 'Running' },
   succeeded: { tone: 'ok', icon: Check, text: 'Succeeded' },
+  warned: { tone: 'warn', icon: AlertTriangle, text: 'Done, with warnings' },
   failed: { tone: 'bad', icon: OctagonAlert, text: 'Failed' },
   cancelled: { tone: 'quiet', icon: CircleSlash, text: 'Cancelled' },
   missed: { tone: 'late', icon: Clock, text: 'Missed' },

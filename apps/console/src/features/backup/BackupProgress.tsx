@@ -9,7 +9,8 @@ import { Dialog } from '@/ui/Dialog';
 import { Note, SkeletonRows } from '@/ui/Feedback';
 import { FailurePanel } from '../errors/FailurePanel';
 import { JobProgressPanel } from '../jobs/JobProgressPanel';
-import { canCancel, resultLine } from '../jobs/jobWords';
+import { canCancel, resultLine, warningsOf } from '../jobs/jobWords';
+import { RunWarnings } from '../jobs/RunWarnings';
 
 /** The running backup inside the dialog; closing it leaves the job alone. */
 export function BackupProgress({
@@ -55,11 +56,14 @@ export function BackupProgress({
       {!job && <SkeletonRows rows={2} />}
       {query.isError && <FailurePanel error={query.error} />}
       {job && active && <JobProgressPanel job={job} />}
-      {done && (
-        <Note tone="ok" icon={Check} title="The restore point is complete.">
-          {job.result ? resultLine(job.result) : ''}. Open it and take one file out: that is the best proof that it works.
-        </Note>
-      )}
+      <div className="grid gap-3">
+        {done && (
+          <Note tone="ok" icon={Check} title="The restore point is complete.">
+            {job.result ? resultLine(job.result) : ''}. Open it and take one file out: that is the best proof that it works.
+          </Note>
+        )}
+        {done && job.result && <RunWarnings warnings={warningsOf(job.result)} />}
+      </div>
       {job?.state === 'cancelled' && (
         <Note icon={CircleSlash} title="The backup was cancelled.">
           Earlier restore points are intact; what was stored is reused by the next run.

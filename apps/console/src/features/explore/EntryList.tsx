@@ -23,6 +23,8 @@ interface EntryListProps {
   readonly path: string;
   readonly sort: Sort;
   readonly onSort: (sort: Sort) => void;
+  /** Names of partitions whose content is not in the point. */
+  readonly leftOut: ReadonlySet<string>;
   readonly ticked: ReadonlySet<string>;
   readonly onTick: (ticked: ReadonlySet<string>) => void;
 }
@@ -30,7 +32,7 @@ interface EntryListProps {
 const rowHeight = 40;
 
 /** Only the rows in view exist. Arrows walk, Enter opens, Space ticks, Backspace goes up. */
-export function EntryList({ entries, pointId, disk, path, sort, onSort, ticked, onTick }: EntryListProps) {
+export function EntryList({ entries, pointId, disk, path, sort, onSort, leftOut, ticked, onTick }: EntryListProps) {
   const router = useRouter();
   const box = useRef<HTMLDivElement>(null);
   const [active, setActive] = useState(-1);
@@ -93,6 +95,7 @@ export function EntryList({ entries, pointId, disk, path, sort, onSort, ticked, 
         className={cn(rowColumns, 'h-9 border-line border-b bg-sunken/60 font-medium text-[0.8125rem] text-ink-3')}
       >
         <span role="columnheader" className="flex">
+          {!tickable && <span className="sr-only">Tick</span>}
           {tickable && (
             <Checkbox
               label="Tick all"
@@ -130,6 +133,7 @@ export function EntryList({ entries, pointId, disk, path, sort, onSort, ticked, 
                 disk={disk}
                 path={entryPath}
                 rowIndex={item.index + 2}
+                leftOut={leftOut.has(entry.name)}
                 active={item.index === active}
                 ticked={tickable ? ticked.has(entryPath) : null}
                 onTick={() => toggle(entryPath)}

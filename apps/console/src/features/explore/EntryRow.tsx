@@ -1,7 +1,7 @@
 // biome-ignore-all lint/a11y/useSemanticElements: only the rows in view exist, which a table element cannot hold
 'use client';
 import type { ExplorerEntry } from '@diskfleet/protocol';
-import { Download, File, Folder, HardDrive, Link2, Shapes } from 'lucide-react';
+import { CircleSlash, Download, File, Folder, HardDrive, Link2, Shapes } from 'lucide-react';
 import Link from 'next/link';
 import { formatBytes } from '@/format/bytes';
 import { buttonStyle } from '@/ui/Button';
@@ -21,6 +21,8 @@ interface EntryRowProps {
   readonly disk: number;
   readonly path: string;
   readonly rowIndex: number;
+  /** A partition that is described but not part of the point. */
+  readonly leftOut: boolean;
   readonly active: boolean;
   /** null: cannot be ticked. */
   readonly ticked: boolean | null;
@@ -28,8 +30,8 @@ interface EntryRowProps {
   readonly offsetPx: number;
 }
 
-export function EntryRow({ entry, pointId, disk, path, rowIndex, active, ticked, onTick, offsetPx }: EntryRowProps) {
-  const Icon = icons[entry.type];
+export function EntryRow({ entry, pointId, disk, path, rowIndex, leftOut, active, ticked, onTick, offsetPx }: EntryRowProps) {
+  const Icon = leftOut ? CircleSlash : icons[entry.type];
   const label = entry.type === 'partition' ? `Partition ${entry.name}` : entry.name;
   const folder = entry.type === 'partition' || entry.type === 'directory';
   return (
@@ -50,7 +52,7 @@ export function EntryRow({ entry, pointId, disk, path, rowIndex, active, ticked,
       </span>
       <span role="cell" className="flex min-w-0 items-center gap-2.5">
         <Icon
-          className={cn('size-[18px] shrink-0', folder ? 'fill-accent-soft text-accent-text' : 'text-ink-3')}
+          className={cn('size-[18px] shrink-0', folder && !leftOut ? 'fill-accent-soft text-accent-text' : 'text-ink-3')}
           strokeWidth={1.7}
           aria-hidden
         />
@@ -63,12 +65,17 @@ export function EntryRow({ entry, pointId, disk, path, rowIndex, active, ticked,
             {label}
           </Link>
         ) : (
-          <span className="truncate text-ink">{label}</span>
+          <span aria-disabled={leftOut || undefined} className={cn('shrink-0', leftOut ? 'text-ink-3' : 'truncate text-ink')}>
+            {label}
+          </span>
         )}
         {entry.linkTarget !== null && <span className="truncate text-ink-3">→ {entry.linkTarget}</span>}
         {entry.description && <span className="truncate text-ink-3">{entry.description}</span>}
-        {entry.type === 'partition' && !entry.browsable && (
-          <span className="hidden shrink-0 text-[0.8125rem] text-ink-3 sm:inline">saved whole, not browsable</span>
+        {leftOut && !entry.description?.includes('not part of') && (
+          <span className="truncate text-[0.8125rem] text-ink-3">left out: not part of this restore point</span>
+        )}
+        {entry.type === 'partition' && !entry.browsable && !leftOut && (
+          <span className="hidden shrink-0 text-[0.8125rem] text-ink-3 sm:inline">not browsable</span>
         )}
       </span>
       <span role="cell" className="whitespace-nowrap text-right text-ink-2">

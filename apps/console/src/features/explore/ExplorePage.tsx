@@ -49,6 +49,10 @@ export function ExplorePage({ pointId, disk, path }: ExplorePageProps) {
   );
   const total = list.data?.pages[0]?.total ?? 0;
   const source = point.data?.disks.find((candidate) => candidate.index === disk);
+  const leftOut = useMemo(
+    () => new Set(source?.partitions.filter(({ content }) => content === 'leftOut').map(({ number }) => String(number))),
+    [source],
+  );
   return (
     <>
       <PageHead
@@ -105,6 +109,7 @@ export function ExplorePage({ pointId, disk, path }: ExplorePageProps) {
             path={path}
             sort={sort}
             onSort={(next) => void setSort(next)}
+            leftOut={path === '/' ? leftOut : none}
             ticked={ticked}
             onTick={setTicked}
           />

@@ -4,12 +4,13 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Archive, RotateCw, ScrollText, X } from 'lucide-react';
 import Link from 'next/link';
 import { useRouter } from 'next/navigation';
-import { useEffect, useRef } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { formatClock, formatDuration } from '@/format/time';
 import { useTRPC } from '@/trpc/client';
 import { failureByCode, failureOf } from '@/trpc/failure';
 import { Button } from '@/ui/Button';
 import { Card, CardHead, Fact } from '@/ui/Card';
+import { Segmented } from '@/ui/Choice';
 import { CopyButton } from '@/ui/CopyButton';
 import { cn } from '@/ui/cn';
 import { SkeletonPage } from '@/ui/Feedback';
@@ -19,8 +20,12 @@ import { Time } from '@/ui/Time';
 import { toast } from '@/ui/Toasts';
 import { FailurePanel } from '../errors/FailurePanel';
 import { JobProgressPanel } from './JobProgressPanel';
-import { canCancel, canRetry, kindNames, resultFacts } from './jobWords';
+import { canCancel, canRetry, kindNames, resultFacts, statusOf, warningsOf } from './jobWords';
+import { PhaseRail } from './PhaseRail';
+import { RunStory } from './RunStory';
+import { RunWarnings } from './RunWarnings';
 import { SpeedChart } from './SpeedChart';
+import { turnsOf } from './turnsOf';
 
 export function JobPage({ id }: { id: string }) {
   const trpc = useTRPC();
@@ -34,18 +39,21 @@ export function JobPage({ id }: { id: string }) {
         trail={[{ label: 'Jobs', href: '/jobs' }]}
         title={`${kindNames[job.data.kind]} · ${job.data.machineName}`}
         note={job.data.subject}
-        badge={<Status name={job.data.state} />}
+        badge={<Status name={statusOf(job.data)} />}
         action={<JobActions job={job.data} />}
       />
       <div className="grid gap-6">
         {job.data.failure && <FailurePanel failure={failureByCode(job.data.failure.code, job.data.failure.detail)} />}
+        <RunWarnings warnings={warningsOf(job.data.result)} />
         {active && (
-          <Card className="p-5">
+          <Card className="grid gap-5 p-5">
+            <PhaseRail job={job.data} />
             <JobProgressPanel job={job.data} />
             <SpeedChart bytesPerSecond={job.data.progress?.bytesPerSecond ?? null} />
           </Card>
         )}
         <Facts job={job.data} />
+        <RunStory turns={turnsOf(job.data.log)} />
         <Log lines={job.data.log} following={active} />
       </div>
     </>
@@ -103,7 +111,6 @@ function JobActions({ job }: { job: JobDetail }) {
 
 function Facts({ job }: { job: JobDetail }) {
   const { result } = job;
-  const warnings = result && 'warnings' in result ? result.warnings : [];
   const damaged = result?.kind === 'verify' ? result.damaged : [];
   return (
     <Card>
@@ -134,17 +141,12 @@ function Facts({ job }: { job: JobDetail }) {
         )}
         {job.attempt > 1 && <Fact label="Attempt">{job.attempt}</Fact>}
       </dl>
-      {(warnings.length > 0 || damaged.length > 0) && (
+      {damaged.length > 0 && (
         <ul className="grid gap-1.5 border-line border-t px-5 py-4">
           {damaged.map((item) => (
             <li key={item.object} className="text-bad">
               <span className="font-mono text-[0.8125rem]">{item.object}</span>: {item.problem}
               {item.points.length > 0 && ` (hurts ${item.points.length} restore points)`}
-            </li>
-          ))}
-          {warnings.map((text) => (
-            <li key={text} className="text-warn">
-              {text}
             </li>
           ))}
         </ul>
@@ -153,6 +155,7 @@ function Facts({ job }: { job: JobDetail }) {
   );
 }
 
+const lineStyle = { info: '', warning: 'bg-warn-soft', error: 'bg-bad-soft' } as const;
 const levelStyle = { info: 'text-ink-2', warning: 'text-warn', error: 'text-bad' } as const;
 
 function Log({ lines, following }: { lines: readonly JobLogLine[]; following: boolean }) {
@@ -160,13 +163,33 @@ function Log({ lines, following }: { lines: readonly JobLogLine[]; following: bo
   useEffect(() => {
     if (following && box.current) box.current.scrollTop = box.current.scrollHeight;
   }, [lines.length, following]);
+  const [level, setLevel] = useState<'all' | 'loud'>('all');
+  const loud = lines.filter((line) => line.level !== 'info');
+  const shown = level === 'loud' && loud.length > 0 ? loud : lines;
   const text = lines.map((line) => `${line.at} ${line.level} ${line.text}`).join('\n');
   return (
     <Card>
       <CardHead
         title="Log"
         note={following ? 'Follows the run' : undefined}
-        action={lines.length > 0 ? <CopyButton text={text} label="Copy log" /> : undefined}
+        action={
+          lines.length > 0 ? (
+            <div className="flex flex-wrap items-center justify-end gap-2">
+              {loud.length > 0 && (
+                <Segmented
+                  label="Lines of the log"
+                  value={level}
+                  onChange={setLevel}
+                  options={[
+                    { value: 'all', label: `All ${lines.length}` },
+                    { value: 'loud', label: `Warnings ${loud.length}` },
+                  ]}
+                />
+              )}
+              <CopyButton text={text} label="Copy log" />
+            </div>
+          ) : undefined
+        }
       />
       {lines.length === 0 ? (
         <p className="flex items-center gap-2 border-line border-t px-5 py-6 text-ink-3">
@@ -182,8 +205,8 @@ function Log({ lines, following }: { lines: readonly JobLogLine[]; following: bo
           className="max-h-[28rem] overflow-y-auto rounded-b-xl border-line border-t bg-sunken px-5 py-3 font-mono text-[0.8125rem] leading-6"
         >
           <ol>
-            {lines.map((line, index) => (
-              <li key={index} className="flex gap-4">
+            {shown.map((line, index) => (
+              <li key={index} className={cn('-mx-2 flex gap-4 rounded px-2', lineStyle[line.level])}>
                 <time dateTime={line.at} className="shrink-0 text-ink-3">
                   {formatClock(line.at)}
                 </time>

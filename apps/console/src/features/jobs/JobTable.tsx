@@ -8,7 +8,7 @@ import { Meter } from '@/ui/Feedback';
 import { Status } from '@/ui/Status';
 import { rowLink, Table, Td, Th, Tr } from '@/ui/Table';
 import { Time } from '@/ui/Time';
-import { kindNames, phaseName, resultLine } from './jobWords';
+import { kindNames, phaseName, resultLine, statusOf } from './jobWords';
 
 interface JobTableProps {
   readonly jobs: readonly JobView[];
@@ -41,7 +41,7 @@ export function JobTable({ jobs, showMachine = true, brief = false }: JobTablePr
             </Td>
             {showMachine && <Td className="hidden sm:table-cell">{job.machineName}</Td>}
             <Td>
-              <Status name={job.state} />
+              <Status name={statusOf(job)} />
             </Td>
             {!brief && (
               <Td className="hidden max-w-[24rem] lg:table-cell">

@@ -2,6 +2,7 @@
 import type { JobKind, JobResult, JobState, JobView } from '@diskfleet/protocol';
 import { formatBytes, formatCount, formatRate } from '../../format/bytes';
 import { formatDuration } from '../../format/time';
+import type { StatusName } from '../../ui/Status';
 
 export const kindNames = {
   backup: 'Backup',
@@ -41,6 +42,39 @@ export function phaseName(phase: string): string {
     .replace(/[-_]/g, ' ')
     .toLowerCase();
   return words === '' ? 'Working' : words.charAt(0).toUpperCase() + words.slice(1);
+}
+
+/** The phases a job of a kind goes through, as the engine names them; others are put where they turn up. */
+const usualPhases: Readonly<Record<JobKind, readonly string[]>> = {
+  backup: ['scan', 'read', 'commit'],
+  restore: ['plan', 'write', 'compare'],
+  restoreFiles: ['write'],
+  explore: ['read'],
+  verify: ['verify'],
+};
+
+export function phasesOf(kind: JobKind, phase: string | null): { phases: readonly string[]; current: number } {
+  const usual = usualPhases[kind];
+  if (phase === null) return { phases: usual, current: -1 };
+  const current = usual.indexOf(phase);
+  if (current >= 0) return { phases: usual, current };
+  // A phase of a newer agent: said by its name, before the last one, which ends every run.
+  const before = Math.max(0, usual.length - 1);
+  return { phases: [...usual.slice(0, before), phase, ...usual.slice(before)], current: before };
+}
+
+export function warningsOf(result: JobResult | null): readonly string[] {
+  return result && 'warnings' in result ? result.warnings : [];
+}
+
+/** The words agents use when a disk in use could not be held still. */
+export function isInconsistent(warning: string): boolean {
+  return /half old,? (and )?half new|not of one moment|inconsistent/i.test(warning);
+}
+
+/** Success with something to read first is no plain success. */
+export function statusOf(job: Pick<JobView, 'state' | 'result'>): StatusName {
+  return job.state === 'succeeded' && warningsOf(job.result).length > 0 ? 'warned' : job.state;
 }
 
 /** May the PC be switched off now? Said for every job that runs. */

@@ -1,11 +1,11 @@
 'use client';
 import type { PointDetail } from '@diskfleet/protocol';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { AlertTriangle, FolderOpen, Pin, PinOff, RotateCcw, ShieldCheck } from 'lucide-react';
+import { CircleSlash, FolderOpen, Pin, PinOff, RotateCcw, ShieldCheck } from 'lucide-react';
 import Link from 'next/link';
 import { useRouter } from 'next/navigation';
 import { type FormEvent, useState } from 'react';
-import { formatBytes } from '@/format/bytes';
+import { formatBytes, formatCount } from '@/format/bytes';
 import { formatAbsolute } from '@/format/time';
 import { useTRPC } from '@/trpc/client';
 import { failureOf } from '@/trpc/failure';
@@ -19,8 +19,11 @@ import { Badge, Status } from '@/ui/Status';
 import { Time } from '@/ui/Time';
 import { toast } from '@/ui/Toasts';
 import { DiskMap } from '../diskMap/DiskMap';
+import { inclusionOfPoint } from '../diskMap/inclusion';
 import { FailurePanel } from '../errors/FailurePanel';
+import { RunWarnings } from '../jobs/RunWarnings';
 import { verifiedName } from './PointTable';
+import { leftOutNames, pointKindNames } from './pointWords';
 
 function complain(error: unknown) {
   const { what, todo } = failureOf(error);
@@ -45,6 +48,7 @@ export function PointPage({ id }: { id: string }) {
         note={`${point.machineName} · ${point.source}`}
         badge={
           <>
+            <Badge>{pointKindNames[point.kind]}</Badge>
             <Status name={verifiedName(point)} />
             {point.pinned && (
               <Badge tone="busy">
@@ -75,11 +79,8 @@ export function PointPage({ id }: { id: string }) {
         }
       />
       <div className="grid gap-6">
-        {point.warnings.map((text) => (
-          <Note key={text} tone="warn" icon={AlertTriangle}>
-            {text}
-          </Note>
-        ))}
+        <RunWarnings warnings={point.warnings} />
+        <LeftOutNote point={point} />
         <Card>
           <CardHead
             title={point.disks.length === 1 ? 'Disk' : `${point.disks.length} disks`}
@@ -90,6 +91,7 @@ export function PointPage({ id }: { id: string }) {
               <DiskMap
                 key={disk.index}
                 disk={disk}
+                inclusion={inclusionOfPoint(disk)}
                 actions={
                   point.disks.length > 1 ? (
                     <>
@@ -112,10 +114,13 @@ export function PointPage({ id }: { id: string }) {
             <Fact label="Taken">
               <Time iso={point.createdAt} show="both" />
             </Fact>
+            <Fact label="Kind">{pointKindNames[point.kind]}</Fact>
             <Fact label="Method">
               <span className="capitalize">{point.method}</span>
             </Fact>
-            <Fact label="Size of the disk">{formatBytes(point.sizeBytes)}</Fact>
+            <Fact label={point.disks.length === 1 ? 'Size of the disk' : 'Size of the disks'}>
+              {formatBytes(point.sizeBytes)}
+            </Fact>
             <Fact label="Used">{formatBytes(point.usedBytes)}</Fact>
             <Fact label="New in this point">{formatBytes(point.newBytes)}</Fact>
             <Fact label="Stored after compression">{formatBytes(point.storedBytes)}</Fact>
@@ -135,6 +140,17 @@ export function PointPage({ id }: { id: string }) {
         </Card>
       </div>
     </>
+  );
+}
+
+/** What a person would miss after a restore, said before they need it. */
+function LeftOutNote({ point }: { point: PointDetail }) {
+  const names = leftOutNames(point.disks);
+  if (names.length === 0) return null;
+  return (
+    <Note icon={CircleSlash} title={`${formatCount(names.length, 'partition')} left out of this point`}>
+      {names.join(', ')}. Hatched on the map: place and size are known, the content is not here.
+    </Note>
   );
 }
 

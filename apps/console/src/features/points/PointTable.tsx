@@ -6,6 +6,7 @@ import { formatBytes } from '@/format/bytes';
 import { Status } from '@/ui/Status';
 import { rowLink, Table, Td, Th, Tr } from '@/ui/Table';
 import { Time } from '@/ui/Time';
+import { kindAndMethod } from './pointWords';
 
 export function verifiedName(point: Pick<PointView, 'verified'>) {
   if (point.verified === null) return 'unverified';
@@ -26,7 +27,7 @@ export function PointTable({ points, showMachine = true, brief = false }: PointT
           <Th>Taken</Th>
           {showMachine && !brief && <Th>Machine</Th>}
           <Th className={brief ? undefined : 'hidden md:table-cell'}>Disk</Th>
-          {!brief && <Th className="hidden lg:table-cell">Method</Th>}
+          {!brief && <Th className="hidden lg:table-cell">Kind</Th>}
           {!brief && <Th className="hidden sm:table-cell">Checked</Th>}
           <Th className="hidden text-right sm:table-cell">Used</Th>
           {!brief && <Th className="text-right">New, stored</Th>}
@@ -49,7 +50,7 @@ export function PointTable({ points, showMachine = true, brief = false }: PointT
               <div className="max-w-40 truncate sm:max-w-72">{point.source}</div>
               {point.comment && !brief && <div className="max-w-72 truncate text-[0.8125rem] text-ink-3">{point.comment}</div>}
             </Td>
-            {!brief && <Td className="hidden text-ink-2 capitalize lg:table-cell">{point.method}</Td>}
+            {!brief && <Td className="hidden text-ink-2 lg:table-cell">{kindAndMethod(point)}</Td>}
             {!brief && (
               <Td className="hidden sm:table-cell">
                 <Status name={verifiedName(point)} />

@@ -1,7 +1,7 @@
 'use client';
 import type { RestorePlanView } from '@diskfleet/protocol';
 import { useQuery } from '@tanstack/react-query';
-import { AlertTriangle, ArrowDown, ArrowLeft, DatabaseBackup, OctagonAlert, ShieldCheck } from 'lucide-react';
+import { AlertTriangle, ArrowDown, ArrowLeft, CircleSlash, DatabaseBackup, Lock, OctagonAlert, ShieldCheck } from 'lucide-react';
 import Link from 'next/link';
 import { useState } from 'react';
 import { formatBytes, formatCount } from '@/format/bytes';
@@ -12,8 +12,9 @@ import { Note } from '@/ui/Feedback';
 import { Time } from '@/ui/Time';
 import { BackupDialog } from '../backup/BackupDialog';
 import { DiskMap } from '../diskMap/DiskMap';
+import { inclusionOfPoint } from '../diskMap/inclusion';
 import { ConfirmPlan } from './ConfirmPlan';
-import { targetAfter, targetLosses } from './planMap';
+import { droppedNames, targetAfter, targetLosses } from './planMap';
 
 interface PlanStepProps {
   readonly plan: RestorePlanView;
@@ -40,7 +41,7 @@ export function PlanStep({ plan, onBack, onStarted }: PlanStepProps) {
           note={`${formatBytes(plan.estimatedBytes)} will be written to ${plan.target.path} on ${plan.machine.name}`}
         />
         <div className="grid gap-6 border-line border-t p-5">
-          <DiskMap disk={plan.source} caption="Source" compact />
+          <DiskMap disk={plan.source} caption="Source" inclusion={inclusionOfPoint(plan.source)} compact />
           {plan.targetBefore && (
             <>
               <Arrow text="replaces what the target holds now" />
@@ -56,11 +57,18 @@ export function PlanStep({ plan, onBack, onStarted }: PlanStepProps) {
         </div>
       </Card>
       {plan.fits && <Losses plan={plan} />}
-      {plan.warnings.map((warning) => (
-        <Note key={warning.code + warning.text} tone="warn" icon={AlertTriangle}>
-          {warning.text}
-        </Note>
-      ))}
+      <Dropped plan={plan} />
+      {plan.warnings.map(({ code, text }) =>
+        code === 'LEFT_OUT_KEPT' ? (
+          <Note key={code + text} icon={Lock}>
+            {text}
+          </Note>
+        ) : (
+          <Note key={code + text} tone="warn" icon={AlertTriangle}>
+            {text}
+          </Note>
+        ),
+      )}
       {plan.fits && plan.bootSteps.length > 0 && (
         <Card>
           <CardHead title="To make it boot" />
@@ -96,6 +104,17 @@ function Arrow({ text }: { text: string }) {
   );
 }
 
+/** Partitions the point describes without their content, for which the target has no place. */
+function Dropped({ plan }: { plan: RestorePlanView }) {
+  const names = droppedNames(plan);
+  if (!plan.fits || names.length === 0) return null;
+  return (
+    <Note tone="warn" icon={CircleSlash} title="Will not exist on the target">
+      {names.join(', ')}
+    </Note>
+  );
+}
+
 function Losses({ plan }: { plan: RestorePlanView }) {
   const trpc = useTRPC();
   const [saving, setSaving] = useState(false);
@@ -107,7 +126,9 @@ function Losses({ plan }: { plan: RestorePlanView }) {
       <Note tone="ok" icon={ShieldCheck} title="Nothing is lost">
         {plan.target.create
           ? 'The target is a new file; no disk is touched.'
-          : 'The target holds no partition and no filesystem we know of. What else may lie on it is overwritten.'}
+          : plan.partitions.some((part) => part.action === 'keep')
+            ? 'All that would be lost is kept as it is.'
+            : 'The target holds no partition and no filesystem we know of. What else may lie on it is overwritten.'}
       </Note>
     );
   }

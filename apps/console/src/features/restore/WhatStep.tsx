@@ -14,7 +14,9 @@ import { Empty, SkeletonRows } from '@/ui/Feedback';
 import { Field, NativeSelect } from '@/ui/Field';
 import { Time } from '@/ui/Time';
 import { DiskLabel, DiskMap } from '../diskMap/DiskMap';
+import { inclusionOfPoint } from '../diskMap/inclusion';
 import { FailurePanel } from '../errors/FailurePanel';
+import { pointKindNames } from '../points/pointWords';
 
 interface WhatStepProps {
   readonly pointId: string | null;
@@ -82,7 +84,8 @@ export function WhatStep({ pointId, point, pointError, diskIndex, onPoint, onDis
                     </option>
                     {offered.map((each) => (
                       <option key={each.id} value={each.id}>
-                        {formatAbsolute(each.createdAt)} · {each.source} · {formatBytes(each.usedBytes)}
+                        {formatAbsolute(each.createdAt)} · {pointKindNames[each.kind]} · {each.source} ·{' '}
+                        {formatBytes(each.usedBytes)}
                       </option>
                     ))}
                   </NativeSelect>
@@ -106,7 +109,7 @@ export function WhatStep({ pointId, point, pointError, diskIndex, onPoint, onDis
           {point?.disks
             .filter((disk) => disk.index === diskIndex)
             .map((disk) => (
-              <DiskMap key={disk.index} disk={disk} caption="Source" />
+              <DiskMap key={disk.index} disk={disk} caption="Source" inclusion={inclusionOfPoint(disk)} />
             ))}
         </div>
       </Card>

@@ -2,7 +2,7 @@ import type { RestorePlanView } from '@diskfleet/protocol';
 import { describe, expect, it } from 'vitest';
 import { fileDisks, pointDisk, workstationDisks } from '../../testing/disks.ts';
 import { layoutDisk } from '../diskMap/layoutDisk.ts';
-import { isFileName, suggestedFileName, targetAfter, targetLosses } from './planMap.ts';
+import { droppedNames, isFileName, suggestedFileName, targetAfter, targetLosses } from './planMap.ts';
 
 const [demo] = fileDisks;
 const target = workstationDisks[1];
@@ -42,11 +42,43 @@ describe('a plan on the map', () => {
       ['p1', 'Erased'],
       ['p2', 'Erased'],
     ]);
-    const keeping = {
+  });
+
+  it('keeps by place: what stays is drawn as the target has it, not as the point remembers it', () => {
+    const second = target.partitions[1];
+    if (!second) throw new Error('fixtures');
+    const keeping: RestorePlanView = {
       ...plan,
-      partitions: plan.partitions.map((part) => (part.number === 2 ? { ...part, action: 'keep' as const } : part)),
+      partitions: plan.partitions.map((part) =>
+        part.number === 3 ? { ...part, action: 'keep', toStartBytes: second.startBytes, toBytes: second.sizeBytes } : part,
+      ),
     };
-    expect(targetLosses(keeping).get('p2')?.text).toBe('Kept');
+    expect([...targetLosses(keeping)].map(([key, verb]) => [key, verb.text])).toEqual([
+      ['p1', 'Erased'],
+      ['p2', 'Kept as it is'],
+    ]);
+    const { disk, verbs } = targetAfter(keeping);
+    expect(verbs.get('p3')).toEqual({ text: 'Kept as it is', tone: 'keep' });
+    expect(disk.partitions.find((part) => part.number === 3)?.filesystem).toEqual(second.filesystem);
+  });
+
+  it('tells what is created without content, and names what will not exist', () => {
+    const source = {
+      ...plan.source,
+      partitions: plan.source.partitions.map((part) => (part.number > 1 ? { ...part, content: 'leftOut' as const } : part)),
+    };
+    const partial: RestorePlanView = {
+      ...plan,
+      source,
+      partitions: plan.partitions.map((part) => (part.number === 3 ? { ...part, action: 'drop' } : part)),
+    };
+    const { disk, verbs } = targetAfter(partial);
+    expect(verbs.get('p2')).toEqual({ text: 'Created empty', tone: 'empty' });
+    expect(disk.partitions.map((part) => [part.number, part.filesystem?.kind ?? null])).toEqual([
+      [1, 'vfat'],
+      [2, null],
+    ]);
+    expect(droppedNames(partial)).toEqual(['Data']);
   });
 
   it('has a verb for every partition of the target afterwards, and says what grew', () => {

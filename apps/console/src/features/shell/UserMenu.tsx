@@ -51,7 +51,7 @@ export function UserMenu() {
       trigger={
         <button
           type="button"
-          aria-label="Account"
+          aria-label={`Account ${initials}`.trim()}
           className="ml-1 grid size-8 place-items-center rounded-full bg-accent-soft font-semibold text-accent-text text-xs"
         >
           {initials || '·'}
