@@ -15,6 +15,7 @@ const commands = {
   test: { build: true, script: 'infra/test/main.ts' },
   setup: { build: true, script: null },
   bench: { build: true, script: 'bench/main.ts' },
+  fuzz: { build: false, script: 'fuzz/main.ts' },
 };
 
 function stop(message, exitCode = 1) {
@@ -87,7 +88,7 @@ function manifestHash() {
   for (const folder of ['apps', 'packages']) {
     for (const name of readdirSync(path.join(root, folder)).sort()) files.push(`${folder}/${name}/package.json`);
   }
-  for (const file of [...files, 'agent/package.json', 'e2e/package.json', 'bench/package.json']) {
+  for (const file of [...files, 'agent/package.json', 'e2e/package.json', 'bench/package.json', 'fuzz/package.json']) {
     const full = path.join(root, file);
     if (existsSync(full)) hash.update(`${file}\0`).update(readFileSync(full));
   }

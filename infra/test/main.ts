@@ -20,7 +20,7 @@ function command(path: string, args: readonly string[], cwd = root): boolean {
 
 function workspaces(): string[] {
   const below = (folder: string) => readdirSync(join(root, folder)).map((name) => `${folder}/${name}`);
-  return ['agent', 'e2e', 'bench', 'infra', ...below('packages'), ...below('apps')];
+  return ['agent', 'e2e', 'bench', 'fuzz', 'infra', ...below('packages'), ...below('apps')];
 }
 
 const stages: readonly Stage[] = [
@@ -41,6 +41,19 @@ const stages: readonly Stage[] = [
         .every(Boolean),
   },
   { name: 'unit', what: 'unit, contract and golden tests', run: () => command(bin('vitest'), ['run']) },
+  {
+    name: 'fuzz',
+    what: 'every parser of foreign bytes, 45 s each',
+    run: () =>
+      command(process.execPath, [
+        '--disable-warning=ExperimentalWarning',
+        join(root, 'fuzz/main.ts'),
+        'all',
+        '45',
+        '--jobs',
+        '2',
+      ]),
+  },
   { name: 'e2e', what: 'fleet and round trip', run: () => command(bin('vitest'), ['run', '--config', 'e2e/vitest.config.ts']) },
   {
     name: 'browser',

@@ -1,3 +1,4 @@
+export * as handMadeVolumes from '../recognise/testing/handMade.ts';
 export { codedOnly, exercise, isCoded } from './exercise.ts';
 export { expectCode, type FilesystemFixture, filesystemContract } from './filesystemContract.ts';
 export { failingDevice, guardedDevice } from './guardedDevice.ts';

@@ -1,0 +1,7 @@
+import { xfsReader } from '@diskfleet/filesystem/testing/parsers';
+import type { Target } from '../engine/target.ts';
+import { exerciseReader } from './exerciseFilesystem.ts';
+
+export const target: Target = {
+  run: (subject) => exerciseReader(xfsReader, subject.device()),
+};
