@@ -1,8 +1,10 @@
 import type { BlockDevice } from '@diskfleet/disk';
 import { FilesystemError } from '../errors.ts';
 import type { DirectoryEntry, Filesystem, FilesystemInfo } from '../filesystem.ts';
+import { swapFiles } from '../swapFiles.ts';
 import { openContent } from './content.ts';
 import { readNames } from './directory.ts';
+import { allocatedExtents, fileLayouts } from './fileLayouts.ts';
 import { type Inode, type InodeId, parseRef, refOf, Subvolumes } from './inode.ts';
 import { readUsedMap } from './usedMap.ts';
 import { openVolume, treeId, type Volume } from './volume.ts';
@@ -20,7 +22,7 @@ export async function openBtrfs(device: BlockDevice): Promise<Filesystem> {
   const volume = await openVolume(device);
   const subvolumes = new Subvolumes(volume);
   const source: Source = { volume, subvolumes };
-  return {
+  const filesystem: Filesystem = {
     info: describe(volume),
     usedMap: () => readUsedMap(volume),
     async root() {
@@ -35,7 +37,15 @@ export async function openBtrfs(device: BlockDevice): Promise<Filesystem> {
       if (inode.type !== 'file') throw new FilesystemError('FS_NOT_A_FILE', `"${file.name}" is not a file`);
       return openContent(volume, inode);
     },
+    fileLayouts() {
+      return fileLayouts({ ...source, ...filesystem });
+    },
+    volatileFiles() {
+      const allocated = (file: DirectoryEntry) => allocatedExtents({ ...source, ...filesystem }, file);
+      return swapFiles({ ...filesystem, allocatedExtents: allocated, blockBytes: volume.superblock.sectorBytes });
+    },
   };
+  return filesystem;
 }
 
 interface Source {

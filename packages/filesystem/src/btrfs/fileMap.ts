@@ -27,8 +27,12 @@ export type FileRun = { readonly start: number; lengthBytes: number } & (
     }
 );
 
-/** Sorted and disjoint; plain runs that follow each other are one. @throws FilesystemError `FS_DAMAGED`, `FS_ENCRYPTED_FILE`. */
-export async function mapFile(volume: Volume, inode: Inode): Promise<FileRun[]> {
+/**
+ * Sorted and disjoint; plain runs that follow each other are one.
+ * @param options.unwritten map what is allocated and was never written too, as plain
+ * @throws FilesystemError `FS_DAMAGED`, `FS_ENCRYPTED_FILE`.
+ */
+export async function mapFile(volume: Volume, inode: Inode, options: { readonly unwritten?: boolean } = {}): Promise<FileRun[]> {
   const what = `inode ${inode.number}`;
   const runs: FileRun[] = [];
   const from = { objectId: inode.number, type: itemType.extentData, offset: 0 };
@@ -36,7 +40,7 @@ export async function mapFile(volume: Volume, inode: Inode): Promise<FileRun[]> 
   for await (const { leaf, index } of itemsFrom(volume.nodes, inode.tree, from)) {
     if (leaf.objectId(index) !== inode.number || leaf.type(index) !== itemType.extentData) break;
     const start = leaf.offset(index);
-    const run = parseRun(start, leaf.item(index, what));
+    const run = parseRun(start, leaf.item(index, what), options.unwritten ?? false);
     if (start < next || !Number.isSafeInteger(start + run.lengthBytes)) {
       throw new FilesystemError('FS_DAMAGED', `${what} maps the same bytes twice`);
     }
@@ -63,7 +67,7 @@ function follows(last: PlainRun, run: PlainRun): boolean {
   return last.start + last.lengthBytes === run.start && last.logical + last.lengthBytes === run.logical;
 }
 
-function parseRun(start: number, raw: ByteReader): FileRun | { kind: 'hole'; lengthBytes: number } {
+function parseRun(start: number, raw: ByteReader, unwritten: boolean): FileRun | { kind: 'hole'; lengthBytes: number } {
   const expandedBytes = raw.u64(8);
   const compression = compressionOf(raw);
   const kind = raw.u8(20);
@@ -76,7 +80,7 @@ function parseRun(start: number, raw: ByteReader): FileRun | { kind: 'hole'; len
   const [address, storedBytes, skipBytes, lengthBytes] = [raw.u64(21), raw.u64(29), raw.u64(37), raw.u64(45)];
   if (kind !== extentKind.regular && kind !== extentKind.reserved) throw damaged(raw, 'an unknown kind of extent');
   if (lengthBytes === 0) throw damaged(raw, 'an empty extent');
-  if (kind === extentKind.reserved || address === 0) return { kind: 'hole', lengthBytes };
+  if ((kind === extentKind.reserved && !unwritten) || address === 0) return { kind: 'hole', lengthBytes };
   if (skipBytes + lengthBytes > (compression === null ? storedBytes : expandedBytes)) {
     throw damaged(raw, 'a piece of an extent that is longer than the extent');
   }

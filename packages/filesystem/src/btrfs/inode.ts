@@ -1,4 +1,5 @@
 /** Inodes and how they are named. Layout: btrfs documentation "On-disk Format", chapter Inode item. */
+import type { ByteReader } from '../byteReader.ts';
 import { FilesystemError } from '../errors.ts';
 import type { EntryType } from '../filesystem.ts';
 import { findItem } from './nodeStore.ts';
@@ -22,6 +23,8 @@ export interface Inode extends InodeId {
   readonly type: EntryType;
   readonly sizeBytes: number;
   readonly modifiedAtMs: number | null;
+  /** Changes whenever the file does. */
+  readonly stamp: string;
 }
 
 export function refOf(id: InodeId): string {
@@ -72,6 +75,7 @@ export class Subvolumes {
       type: typeOf(mode),
       sizeBytes: raw.u64(16),
       modifiedAtMs: seconds * 1000 + Math.floor(raw.u32(144) / 1_000_000),
+      stamp: stampOf(raw),
     };
   }
 }
@@ -79,7 +83,13 @@ export class Subvolumes {
 function emptyFolder(volume: Volume, id: InodeId): Inode {
   const { rootTree, generation } = volume.superblock;
   const tree = { ...rootTree, generation, firstKey: null };
-  return { ...id, tree, mode: 0o40755, type: 'directory', sizeBytes: 0, modifiedAtMs: null };
+  return { ...id, tree, mode: 0o40755, type: 'directory', sizeBytes: 0, modifiedAtMs: null, stamp: '' };
+}
+
+/** Generation, transaction of the last change, size; count of changes; times of inode and content. */
+function stampOf(raw: ByteReader): string {
+  const { bytes } = raw;
+  return `${bytes.toString('hex', 0, 24)}${bytes.toString('hex', 72, 80)}${bytes.toString('hex', 124, 148)}`;
 }
 
 function typeOf(mode: number): EntryType {

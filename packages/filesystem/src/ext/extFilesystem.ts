@@ -1,11 +1,13 @@
 import type { BlockDevice } from '@diskfleet/disk';
 import { FilesystemError } from '../errors.ts';
-import type { DirectoryEntry, Filesystem, FilesystemInfo } from '../filesystem.ts';
+import type { DirectoryEntry, FileExtent, Filesystem, FilesystemInfo } from '../filesystem.ts';
+import { swapFiles } from '../swapFiles.ts';
 import { openContent } from './content.ts';
 import { readNames } from './directory.ts';
 import { fileLayouts } from './fileLayouts.ts';
 import { readGroupTable } from './groups.ts';
 import { type Inode, InodeCache, rootInode } from './inodes.ts';
+import { mapFile } from './mapping.ts';
 import { readSuperblock } from './superblock.ts';
 import { readUsedMap } from './usedMap.ts';
 import type { Volume } from './volume.ts';
@@ -20,7 +22,7 @@ export async function openExt(device: BlockDevice): Promise<Filesystem> {
   const volume: Volume = { device, superblock, groups: await readGroupTable(device, superblock) };
   const inodes = new InodeCache(volume);
   const byRef = (entry: DirectoryEntry) => inodes.read(/^[1-9]\d{0,9}$/.test(entry.ref) ? Number(entry.ref) : 0);
-  return {
+  const filesystem: Filesystem = {
     info: describe(volume),
     usedMap: () => readUsedMap(volume),
     async root() {
@@ -35,7 +37,24 @@ export async function openExt(device: BlockDevice): Promise<Filesystem> {
       return openContent(volume, inode);
     },
     fileLayouts: () => fileLayouts(volume),
+    volatileFiles() {
+      const allocatedExtents = async (file: DirectoryEntry) => allocated(volume, await byRef(file));
+      return swapFiles({ ...filesystem, allocatedExtents, blockBytes: superblock.blockBytes });
+    },
   };
+  return filesystem;
+}
+
+/** All blocks of a file that lies on the volume as it is. */
+async function allocated(volume: Volume, inode: Inode): Promise<FileExtent[]> {
+  if (inode.type !== 'file' || inode.encrypted || inode.compressed || inode.inlineData) return [];
+  const { blockBytes } = volume.superblock;
+  const { runs } = await mapFile(volume, inode, { unwritten: true });
+  return runs.map(({ logical, physical, count }) => ({
+    fileOffsetBytes: logical * blockBytes,
+    volumeOffsetBytes: physical * blockBytes,
+    lengthBytes: count * blockBytes,
+  }));
 }
 
 function describe(volume: Volume): FilesystemInfo {

@@ -53,9 +53,17 @@ class RunList {
   }
 }
 
-/** @throws FilesystemError `FS_DAMAGED` for maps that loop, overlap or leave the volume. Inline data has no map: ask before. */
-export async function mapFile(volume: Volume, inode: Inode): Promise<FileMapping> {
-  const walk = newWalk(volume, inode);
+/**
+ * Inline data has no map: ask before.
+ * @param options.unwritten map what is allocated and was never written too
+ * @throws FilesystemError `FS_DAMAGED` for maps that loop, overlap or leave the volume.
+ */
+export async function mapFile(
+  volume: Volume,
+  inode: Inode,
+  options: { readonly unwritten?: boolean } = {},
+): Promise<FileMapping> {
+  const walk = { ...newWalk(volume, inode), unwritten: options.unwritten ?? false };
   if (inode.usesExtents) await walkExtents(walk, { node: inode.raw.slice(0x28, 60), depth: null });
   else await walkBlockMap(walk, inode.raw, Math.ceil(inode.sizeBytes / volume.superblock.blockBytes));
   return { runs: walk.list.runs };
@@ -78,7 +86,7 @@ export function mapOfInode(volume: Volume, inode: Inode): FileMapping | null {
 
 function newWalk(volume: Volume, inode: Inode): Walk {
   const what = `inode ${inode.number}`;
-  return { volume, list: new RunList(volume, what), seen: new Set(), what };
+  return { volume, list: new RunList(volume, what), seen: new Set(), what, unwritten: false };
 }
 
 interface Walk {
@@ -87,6 +95,7 @@ interface Walk {
   /** Blocks of the tree itself: none may come twice, so every walk ends. */
   readonly seen: Set<number>;
   readonly what: string;
+  readonly unwritten: boolean;
 }
 
 async function readNode(walk: Walk, block: number): Promise<ByteReader> {
@@ -125,7 +134,7 @@ function readExtents(walk: Walk, node: Buffer, entries: number): void {
     const count = unwritten ? length - 32768 : length;
     if (count === 0) throw new FilesystemError('FS_DAMAGED', `${walk.what} has an empty extent`);
     walk.list.claim(logical, count);
-    if (!unwritten) walk.list.add(logical, physical, count);
+    if (!unwritten || walk.unwritten) walk.list.add(logical, physical, count);
   }
 }
 

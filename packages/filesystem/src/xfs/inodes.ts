@@ -34,6 +34,8 @@ export interface Inode {
   readonly fork: ByteReader;
   /** Content lies on the realtime device. */
   readonly realtime: boolean;
+  /** The whole inode as it lies on the volume. */
+  readonly raw: ByteReader;
 }
 
 const formats: Readonly<Record<number, ForkFormat>> = { 1: 'local', 2: 'extents', 3: 'btree' };
@@ -116,6 +118,7 @@ function parseInode(volume: Volume, number: number, raw: ByteReader): Inode {
     blockCount: raw.u64be(64),
     fork: new ByteReader(raw.slice(coreBytes, forkBytes), `inode ${number}`),
     realtime: (raw.u16be(90) & flag.realtime) !== 0,
+    raw,
   };
 }
 

@@ -29,10 +29,12 @@ class RunList {
   private next = 0;
   private readonly volume: Volume;
   private readonly what: string;
+  private readonly keepUnwritten: boolean;
 
-  constructor(volume: Volume, what: string) {
+  constructor(volume: Volume, what: string, keepUnwritten: boolean) {
     this.volume = volume;
     this.what = what;
+    this.keepUnwritten = keepUnwritten;
   }
 
   add(raw: ByteReader, at: number): void {
@@ -48,7 +50,7 @@ class RunList {
     this.records += 1;
     this.blocks += count;
     if (this.records > mostRuns) throw new FilesystemError('FS_TOO_LARGE', `${this.what} has more than ${mostRuns} fragments`);
-    if (first >>> 31 === 0) this.runs.push({ logical, physical, count });
+    if (first >>> 31 === 0 || this.keepUnwritten) this.runs.push({ logical, physical, count });
   }
 }
 
@@ -61,10 +63,17 @@ interface Walk {
   readonly seen: Set<number>;
 }
 
-/** @throws FilesystemError `FS_DAMAGED` for maps that loop, overlap, leave the volume or do not add up. */
-export async function mapFile(volume: Volume, inode: Inode): Promise<readonly ContentRun[]> {
+/**
+ * @param options.unwritten map what is allocated and was never written too
+ * @throws FilesystemError `FS_DAMAGED` for maps that loop, overlap, leave the volume or do not add up.
+ */
+export async function mapFile(
+  volume: Volume,
+  inode: Inode,
+  options: { readonly unwritten?: boolean } = {},
+): Promise<readonly ContentRun[]> {
   const what = `inode ${inode.number}`;
-  const list = new RunList(volume, what);
+  const list = new RunList(volume, what, options.unwritten ?? false);
   const walk: Walk = { volume, inode, list, what, seen: new Set() };
   const { fork } = inode;
   if (inode.format === 'extents') {

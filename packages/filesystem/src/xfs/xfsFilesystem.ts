@@ -5,8 +5,10 @@
 import type { BlockDevice } from '@diskfleet/disk';
 import { FilesystemError } from '../errors.ts';
 import type { DirectoryEntry, Filesystem } from '../filesystem.ts';
+import { swapFiles } from '../swapFiles.ts';
 import { openContent } from './content.ts';
 import { readNames } from './directory.ts';
+import { allocatedExtents, fileLayouts, type OpenedVolume } from './fileLayouts.ts';
 import { type Inode, InodeCache } from './inodes.ts';
 import { readLogState } from './log.ts';
 import { readSuperblock } from './superblock.ts';
@@ -21,10 +23,9 @@ export async function openXfs(device: BlockDevice): Promise<Filesystem> {
   const superblock = await readSuperblock(device);
   const volume: Volume = { device, superblock };
   const log = await readLogState(volume);
-  const inodes = new InodeCache(volume);
-  const byRef = (entry: DirectoryEntry) => inodes.read(/^[1-9]\d{0,15}$/.test(entry.ref) ? Number(entry.ref) : 0);
+  const tree = openTree(volume);
   const { label, uuid, blockBytes, blockCount } = superblock;
-  return {
+  const filesystem: Filesystem = {
     info: {
       kind: 'xfs',
       label,
@@ -36,17 +37,35 @@ export async function openXfs(device: BlockDevice): Promise<Filesystem> {
       clean: superblock.sound && !superblock.needsRepair && log.kind === 'clean',
     },
     usedMap: () => readUsedMap(volume, log),
-    async root() {
-      const inode = await inodes.read(superblock.rootInode);
-      if (inode.type !== 'directory') throw new FilesystemError('FS_DAMAGED', 'the root of this volume is not a folder');
-      return entryOf(volume, { nameBytes: new Uint8Array(0), inode });
-    },
-    readDirectory: (directory) => list(volume, inodes, () => byRef(directory)),
+    root: tree.root,
+    readDirectory: tree.readDirectory,
     async openFile(file) {
-      const inode = await byRef(file);
+      const inode = await tree.inodeOf(file);
       if (inode.type !== 'file') throw new FilesystemError('FS_NOT_A_FILE', `"${file.name}" is not a file`);
       return openContent(volume, inode);
     },
+    fileLayouts: () => fileLayouts(volume, openTree),
+    volatileFiles() {
+      const allocated = async (file: DirectoryEntry) => allocatedExtents(volume, await tree.inodeOf(file));
+      return swapFiles({ ...filesystem, allocatedExtents: allocated, blockBytes });
+    },
+  };
+  return filesystem;
+}
+
+/** Folders and inodes, read from the device that `volume` names. */
+function openTree(volume: Volume): OpenedVolume {
+  const inodes = new InodeCache(volume);
+  const inodeOf = (entry: DirectoryEntry) => inodes.read(/^[1-9]\d{0,15}$/.test(entry.ref) ? Number(entry.ref) : 0);
+  return {
+    volume,
+    inodeOf,
+    async root() {
+      const inode = await inodes.read(volume.superblock.rootInode);
+      if (inode.type !== 'directory') throw new FilesystemError('FS_DAMAGED', 'the root of this volume is not a folder');
+      return entryOf(volume, { nameBytes: new Uint8Array(0), inode });
+    },
+    readDirectory: (directory) => list(volume, inodes, () => inodeOf(directory)),
   };
 }
 
