@@ -10,6 +10,14 @@ import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 const tagBytes = 16;
 const nonceBytes = 12;
 
+/**
+ * Level 1 looks for matches of 6 bytes and more, or 7 where chunks are large; in chunks of 256 KiB matches of 5 save 1.5 % more of system
+ * files at the same speed.
+ */
+function shortestMatch(level: number): number | null {
+  return level === 1 ? 5 : null;
+}
+
 export interface Compressor {
   /** Compresses into `target` (at least `compressBound` bytes); returns the length. */
   compress(plain: Uint8Array, target: Uint8Array): number;
@@ -83,7 +91,10 @@ export function loadFfi(): Native {
     openCompressor(level) {
       const context = zstd.createCCtx();
       const compressionLevel = 100;
+      const minMatch = 105;
       zstd.setParameter(context, compressionLevel, level);
+      const match = shortestMatch(level);
+      if (match !== null) zstd.setParameter(context, minMatch, match);
       return {
         compress(plain, target) {
           const length = zstd.compress2(context, target, target.length, plain, plain.length);
@@ -153,7 +164,11 @@ export function loadBuiltin(): Native {
     name: 'builtin',
     openCompressor(level) {
       // node's parameter array reads -1 as "unset", which is level 3: the nearest true level is -2.
-      const params = { [constants.ZSTD_c_compressionLevel]: level === -1 ? -2 : level };
+      const match = shortestMatch(level);
+      const params = {
+        [constants.ZSTD_c_compressionLevel]: level === -1 ? -2 : level,
+        ...(match === null ? {} : { [constants.ZSTD_c_minMatch]: match }),
+      };
       return {
         compress(plain, target) {
           // One output buffer of full size; the pledge puts the plain length into the frame, as the FFI way does.
