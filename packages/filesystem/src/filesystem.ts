@@ -5,7 +5,8 @@
  */
 import type { BlockDevice, Extent } from '@diskfleet/disk';
 
-export type FilesystemKind = 'ext2' | 'ext3' | 'ext4' | 'ntfs' | 'fat12' | 'fat16' | 'fat32' | 'exfat' | 'xfs' | 'btrfs';
+/** `lvm2`: a physical volume, whose folders are its volume group and the logical volumes in it, with the files of theirs. */
+export type FilesystemKind = 'ext2' | 'ext3' | 'ext4' | 'ntfs' | 'fat12' | 'fat16' | 'fat32' | 'exfat' | 'xfs' | 'btrfs' | 'lvm2';
 
 export interface FilesystemInfo {
   readonly kind: FilesystemKind;
@@ -43,6 +44,14 @@ export interface DirectoryEntry {
   /** Opaque handle for `readDirectory`/`openFile` of the same reader (inode number, MFT reference, first cluster…). */
   readonly ref: string;
   readonly linkTarget: string | null;
+  /** Further contents under names of their own (NTFS alternate data streams); absent when there is none. Folders may have some. */
+  readonly streams?: readonly NamedStream[];
+}
+
+/** As a path names it: `file.txt:Zone.Identifier`. */
+export interface NamedStream {
+  readonly name: string;
+  readonly sizeBytes: number;
 }
 
 /** Random access to one file's content. */
@@ -102,7 +111,8 @@ export interface Filesystem {
   root(): Promise<DirectoryEntry>;
   /** All entries but `.` and `..`, in on-disk order. Capped: a directory of more than 10 million entries is an error. */
   readDirectory(directory: DirectoryEntry): AsyncIterable<DirectoryEntry>;
-  openFile(file: DirectoryEntry): Promise<FileReader>;
+  /** @param options.stream opens one of `file.streams` instead; then `file` may be a folder */
+  openFile(file: DirectoryEntry, options?: { readonly stream?: string }): Promise<FileReader>;
   /**
    * Every regular file that has extents: directories depth first, names in byte order, so that two volumes with the same files tell
    * them in the same order. Files that cannot be read are left out: nobody may take the result for all there is.

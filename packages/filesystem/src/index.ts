@@ -8,6 +8,7 @@ export type {
   Filesystem,
   FilesystemInfo,
   FilesystemKind,
+  NamedStream,
   UsedMap,
   VolatileFile,
 } from './filesystem.ts';

@@ -1,11 +1,12 @@
 /** Directory entries and opening what they name. A file's own record is asked for size and times: the index copy goes stale. */
 import { FilesystemError } from '../errors.ts';
-import type { DirectoryEntry, EntryType, FileReader } from '../filesystem.ts';
+import type { DirectoryEntry, EntryType, FileReader, NamedStream } from '../filesystem.ts';
 import { ATTRIBUTE, type Attribute } from './attribute.ts';
 import { type IndexEntry, walkDirectory } from './directoryIndex.ts';
 import { openAttribute } from './fileContent.ts';
 import type { Mft } from './mft.ts';
 import type { MftRecord, MftReference } from './mftRecord.ts';
+import { openStream, readStreams } from './namedStreams.ts';
 import { interpretReparsePoint, type ReparseMeaning } from './reparsePoint.ts';
 
 const ROOT_RECORD = 5;
@@ -37,13 +38,15 @@ export interface FileFacts {
   readonly data: Attribute | null;
   /** Set when only Windows can produce the content. */
   readonly provider: string | null;
+  readonly streams: readonly NamedStream[];
 }
 
 export async function rootEntry(mft: Mft): Promise<DirectoryEntry> {
   const record = await mft.record(ROOT_RECORD);
-  const { modifiedAtMs } = await readFacts(mft, record);
+  const { modifiedAtMs, streams } = await readFacts(mft, record);
   const ref = formatRef(record);
   return {
+    ...(streams.length > 0 ? { streams } : {}),
     name: '',
     nameBytes: new Uint8Array(),
     type: 'directory',
@@ -86,8 +89,9 @@ async function describeAll(mft: Mft, batch: readonly IndexEntry[]): Promise<Dire
 }
 
 /** @throws FilesystemError `FS_NOT_A_FILE`, `FS_NOT_FOUND`, `FS_UNSUPPORTED`, `FS_ENCRYPTED_FILE`, `FS_DAMAGED`. */
-export async function openEntry(mft: Mft, file: DirectoryEntry): Promise<FileReader> {
+export async function openEntry(mft: Mft, file: DirectoryEntry, stream?: string): Promise<FileReader> {
   const record = await mft.file(parseRef(file.ref));
+  if (stream !== undefined) return openStream(mft, record, { file, stream });
   const { type, data, provider } = await readFacts(mft, record);
   if (type !== 'file') throw new FilesystemError('FS_NOT_A_FILE', `"${file.name}" is not a file but a ${type}.`);
   if (provider !== null) throw new FilesystemError('FS_UNSUPPORTED', `"${file.name}" is ${provider}; only Windows can read it.`);
@@ -106,6 +110,7 @@ async function describe(mft: Mft, indexed: IndexEntry): Promise<DirectoryEntry> 
     mode: null,
     ref: formatRef(indexed.reference),
     linkTarget: facts.linkTarget,
+    ...(facts.streams.length > 0 ? { streams: facts.streams } : {}),
   };
 }
 
@@ -122,6 +127,7 @@ async function factsOrIndex(mft: Mft, indexed: IndexEntry): Promise<FileFacts> {
       linkTarget: null,
       data: null,
       provider: null,
+      streams: [],
     };
   }
 }
@@ -132,7 +138,8 @@ export async function readFacts(mft: Mft, record: MftRecord): Promise<FileFacts>
   const modifiedAtMs = known === null ? null : ticksToMs(known.readBigUInt64LE(8));
   const fileAttributes = known === null ? 0 : known.readUInt32LE(32);
   const reparse = await readReparse(mft, record, (fileAttributes & ABSENT) !== 0);
-  const bare = { sizeBytes: 0, modifiedAtMs, linkTarget: null, data: null, provider: null };
+  const streams = await readStreams(mft, record);
+  const bare = { sizeBytes: 0, modifiedAtMs, linkTarget: null, data: null, provider: null, streams };
   if (reparse?.kind === 'link') return { ...bare, type: 'symlink', linkTarget: reparse.target };
   if (record.isDirectory) return { ...bare, type: 'directory' };
   if (reparse?.kind === 'other') return { ...bare, type: 'other' };

@@ -126,6 +126,13 @@ export class Mft {
     return null;
   }
 
+  /** The names of all attributes of one type, each once, in order. */
+  async namesOf(file: MftRecord, type: number): Promise<string[]> {
+    const list = file.attributes.find((attribute) => attribute.type === ATTRIBUTE.attributeList);
+    const named = list === undefined ? file.attributes : await this.entriesOf(file, list);
+    return [...new Set(named.filter((one) => one.type === type).map(({ name }) => name))];
+  }
+
   /** All clusters of a non-resident attribute whose first piece is `first`. */
   async layoutOf(file: MftRecord, first: NonResidentAttribute): Promise<RunLayout> {
     const runs: Run[] = [];
@@ -143,16 +150,19 @@ export class Mft {
       if (own !== undefined) yield own;
       return;
     }
-    let entries = this.lists.get(file);
-    if (entries === undefined) {
-      entries = await this.listEntries(file, list);
-      this.lists.set(file, entries);
-    }
-    for (const entry of entries) {
+    for (const entry of await this.entriesOf(file, list)) {
       if (entry.type !== type || entry.name !== name) continue;
       const holder = entry.holder.number === file.number ? file : await this.record(entry.holder.number);
       yield pieceIn(holder, entry, file);
     }
+  }
+
+  private async entriesOf(file: MftRecord, list: Attribute): Promise<AttributeListEntry[]> {
+    const known = this.lists.get(file);
+    if (known !== undefined) return known;
+    const entries = await this.listEntries(file, list);
+    this.lists.set(file, entries);
+    return entries;
   }
 
   private async listEntries(file: MftRecord, list: Attribute): Promise<AttributeListEntry[]> {

@@ -1,7 +1,7 @@
 /** NTFS (versions 1.2 to 3.1): used map, folders and file contents, read-only. */
 import type { BlockDevice } from '@diskfleet/disk';
 import { readBytes } from '@diskfleet/disk';
-import type { DirectoryEntry, FileReader, Filesystem, FilesystemInfo, FilesystemReader, UsedMap } from '../filesystem.ts';
+import type { DirectoryEntry, Filesystem, FilesystemInfo, FilesystemReader, UsedMap } from '../filesystem.ts';
 import { hasNtfsOemId, readBackupBootSector, readBootSector } from './bootSector.ts';
 import { readClean, readLabel } from './cleanState.ts';
 import { listDirectory, openEntry, rootEntry } from './entry.ts';
@@ -43,7 +43,7 @@ async function openNtfs(device: BlockDevice): Promise<Filesystem> {
     },
     root: (): Promise<DirectoryEntry> => rootEntry(mft),
     readDirectory: (directory: DirectoryEntry): AsyncIterable<DirectoryEntry> => listDirectory(mft, directory),
-    openFile: (file: DirectoryEntry): Promise<FileReader> => openEntry(mft, file),
+    openFile: (file, options = {}) => openEntry(mft, file, options.stream),
     fileLayouts: () => fileLayouts(mft),
     volatileFiles: () => volatileFiles(mft),
   };

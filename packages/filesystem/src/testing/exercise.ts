@@ -35,10 +35,12 @@ export async function exercise(filesystem: Filesystem, maxEntries = 2000): Promi
         if (++entries >= maxEntries) return;
         if (entry.type === 'directory') queue.push(entry);
         else if (entry.type === 'file') await codedOnly(() => readEnds(filesystem, entry));
+        for (const { name } of entry.streams ?? []) await codedOnly(() => readEnds(filesystem, entry, name));
       }
     });
   }
   await codedOnly(() => walkLayouts(filesystem, maxEntries));
+  await codedOnly(async () => filesystem.volatileFiles?.());
 }
 
 /** Whatever the bytes, an extent lies inside the volume and comes after the one before in the file. */
@@ -57,8 +59,8 @@ async function walkLayouts(filesystem: Filesystem, maxFiles: number): Promise<vo
   }
 }
 
-async function readEnds(filesystem: Filesystem, entry: DirectoryEntry): Promise<void> {
-  const content = await filesystem.openFile(entry);
+async function readEnds(filesystem: Filesystem, entry: DirectoryEntry, stream?: string): Promise<void> {
+  const content = await filesystem.openFile(entry, stream === undefined ? {} : { stream });
   const head = new Uint8Array(Math.min(content.sizeBytes, 256 << 10));
   await codedOnly(() => content.read(0, head));
   const tail = new Uint8Array(Math.min(content.sizeBytes, 16 << 10));
