@@ -48,6 +48,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
       settleInterrupted(journal, timers.now());
       await serve({ options, timers, log, identity, journal });
     } finally {
+      options.platform.live?.close();
       journal.close();
     }
   } finally {
@@ -128,7 +129,7 @@ async function serve(parts: Parts): Promise<void> {
           sayHello({ link, runner, journal, inventory: await look(parts, live, await settings()) }),
         );
       },
-      onMessage: (message) => guard(log, message.type, async () => obey(message, { runner, sendInventory })),
+      onMessage: (message) => guard(log, message.type, () => obey(message, { runner, sendInventory, parts })),
       onDown: (reason) => log.warn({ reason }, 'connection lost'),
       onRefused: (code, message) => log.warn({ code, keyFingerprint: keyFingerprint(identity.publicKey) }, message),
     },
@@ -202,9 +203,12 @@ export function sayHello({ link, runner, journal, inventory }: Hello): void {
 interface Obeying {
   readonly runner: Runner;
   readonly sendInventory: (requestId: string | null) => void;
+  readonly parts: Parts;
 }
 
-async function obey(message: WorkMessage, { runner, sendInventory }: Obeying): Promise<void> {
+async function obey(message: WorkMessage, { runner, sendInventory, parts }: Obeying): Promise<void> {
+  // Obeying writes to the journal, which may lie on a volume that is held still just now.
+  await parts.options.platform.live?.whenLetGo();
   switch (message.type) {
     case 'offer':
       return runner.offer(message.job);

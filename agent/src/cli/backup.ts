@@ -1,15 +1,17 @@
 import { hostname } from 'node:os';
 import { basename } from 'node:path';
 import { type BackupResult, backup, type DiskToBackUp } from '@diskfleet/engine';
+import type { StoreConfig } from '@diskfleet/vault';
 import { readIdentity } from '../agent/identity.ts';
 import { findDisk } from '../inventory/findDisk.ts';
 import { agentFolder } from '../inventory/settings.ts';
+import { type HeldDisks, holdDisks } from '../jobs/holdDisks.ts';
 import type { PlatformDisk } from '../platform/types.ts';
 import { formatBytes, formatSeconds } from '../words.ts';
 import type { Cli, Command } from './command.ts';
 import { operationOf } from './operation.ts';
 import { oneOf, required } from './parse.ts';
-import { openVaultFor, vaultOptions, withVault } from './vaultAccess.ts';
+import { namedVault, openVaultFor, vaultOptions, withVault } from './vaultAccess.ts';
 
 export const backupDiskCommand: Command = {
   name: 'backup disk',
@@ -18,12 +20,14 @@ export const backupDiskCommand: Command = {
   usage: '<disk|file…> --vault FOLDER',
   details: `Stores what the partition tables and filesystems use; data the vault holds already is not stored again. "incremental" reads
 everything and builds on the newest point of the same disk; without one it makes a full one. Interrupting is safe: what was
-stored is used by the next run.`,
+stored is used by the next run. A disk in use is saved as it is at one moment (Linux, as root): what is written meanwhile is read
+again, and for the rest its volumes are held still for a fraction of a second.`,
   options: {
     ...vaultOptions,
     method: { type: 'string', value: 'METHOD', help: 'full, incremental or differential; default incremental.' },
     compression: { type: 'string', value: 'LEVEL', help: 'fast, balanced, best or none; default balanced.' },
     'sector-by-sector': { type: 'boolean', help: 'Save free space too.' },
+    'allow-inconsistent': { type: 'boolean', help: 'Back up a disk in use that cannot be held still: half old, half new.' },
   },
   examples: [
     'diskfleet backup disk /dev/sda --vault /mnt/backup/vault',
@@ -36,21 +40,30 @@ stored is used by the next run.`,
     const compression = oneOf(args.text('compression'), ['balanced', 'fast', 'best', 'none'], '--compression');
     const disks: PlatformDisk[] = [];
     for (const path of paths) disks.push(await findDisk(cli.platform(), path));
-    const live = disks.flatMap(liveWarning);
-    const result = await withVault(await openVaultFor(cli, args, 'full'), async (vault) => {
+    const options = {
+      allowInconsistent: args.flag('allow-inconsistent'),
+      writesTo: vaultFolder(namedVault(cli, args)),
+      keepFollowing: false,
+    };
+    const { result, warnings } = await withVault(await openVaultFor(cli, args, 'full'), async (vault) => {
+      const held = await holdDisks(cli.platform(), disks, options);
       const { op, end } = operationOf(cli);
       const request = {
         kind: 'disk' as const,
         method,
         compression,
-        disks: disks.map(toBackUp),
+        disks: disks.map((disk) => toBackUp(disk, held)),
         ...(await machineOf(cli)),
         source: disks.map(sourceName).sort().join('+'),
         sectorBySector: args.flag('sector-by-sector'),
       };
-      return backup(vault, request, op).finally(end);
+      try {
+        const result = await backup(vault, request, held.quiet(op)).finally(end);
+        return { result, warnings: [...held.warnings, ...result.warnings] };
+      } finally {
+        held.close();
+      }
     });
-    const warnings = [...live, ...result.warnings];
     return { json: documentOf(result, warnings), text: textOf(result), warnings };
   },
 };
@@ -62,17 +75,17 @@ async function machineOf(cli: Cli): Promise<{ machineId: string; machineName: st
   return { machineId: identity?.machineId ?? `host:${name || hostname()}`, machineName: name || hostname() };
 }
 
-function toBackUp({ path, name, model, serial }: PlatformDisk): DiskToBackUp {
-  return { path, name, model, serial };
+function toBackUp(disk: PlatformDisk, held: HeldDisks): DiskToBackUp {
+  const { path, name, model, serial } = disk;
+  return { path, name, model, serial, ...held.liveOf(disk) };
+}
+
+function vaultFolder(place: StoreConfig): string[] {
+  return place.kind === 'directory' ? [place.path] : [];
 }
 
 function sourceName(disk: PlatformDisk): string {
   return disk.bus === 'file' ? basename(disk.path) : disk.key;
-}
-
-function liveWarning({ name, use }: PlatformDisk): string[] {
-  if (use.mounts.length === 0) return [];
-  return [`${name} is in use (${use.busyReason}): what changes while it is read may be saved half old, half new`];
 }
 
 function documentOf(

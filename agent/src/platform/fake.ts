@@ -39,6 +39,8 @@ export function fakePlatform(machineFile: string): Platform {
     name: 'fake',
     machine: async () => factsOf(await readMachine(machineFile)),
     look: async () => viewOf(await readMachine(machineFile)),
+    // Nobody writes to made-up disks, mounted or not.
+    live: { open: async () => ({ kind: 'idle' }), isHolding: () => false, whenLetGo: async () => {}, close: () => {} },
   };
 }
 

@@ -7,7 +7,7 @@ import { chooseLiveMethod, type LiveFacts } from './chooseLiveMethod.ts';
 import { type LiveLibc, liveLibc } from './libc.ts';
 import { liveSource, type Scope, type Tracker, track, volumesInScope } from './openLiveSource.ts';
 import { whyNoTracing } from './traceInstance.ts';
-import { type DiskVolumes, mountIdOf } from './volumes.ts';
+import { type DiskVolumes, mountIdOf, volumesOf } from './volumes.ts';
 
 interface Kept {
   /** Changes when the disk is another one, even under the same name. */
@@ -40,7 +40,7 @@ async function open(state: State, disk: PlatformDisk, options: LiveOptions): Pro
   const libc = process.getuid?.() === 0 ? await liveLibc() : null;
   const graph = await readBlockGraph(roots);
   const found = await scopeOf(state, graph, disk);
-  if (found === null) return disk.use.mounts.length === 0 ? { kind: 'idle' } : { kind: 'none', reasons: [notADisk(graph, disk)] };
+  if (found === null) return openOther(roots, graph, disk);
   const { scope, identity } = found;
   const view = await volumesInScope(roots, scope);
   if (view.volumes.length === 0 && view.elsewhere.length === 0) return { kind: 'idle' };
@@ -96,11 +96,15 @@ async function scopeOf(
   return { scope, identity: JSON.stringify([disk.key, disk.serial, sequence, scope]) };
 }
 
-function notADisk(graph: BlockGraph, { path }: PlatformDisk): string {
+/** A file, or a volume built on disks. */
+async function openOther(roots: Roots, graph: BlockGraph, { path, use }: PlatformDisk): Promise<LiveOpened> {
+  if (use.mounts.length === 0) return { kind: 'idle' };
   for (const node of graph.values()) {
-    if (node.loop?.backingFile === path) return `it is attached as /dev/${node.name}: back up that device`;
+    if (node.loop?.backingFile !== path) continue;
+    if ((await volumesOf(roots, node.name)).volumes.length === 0) return { kind: 'idle' };
+    return { kind: 'none', reasons: [`it is attached as /dev/${node.name}: back up that device`] };
   }
-  return 'it is built on other disks (LVM, RAID, encryption): back up those';
+  return { kind: 'none', reasons: ['it is built on other disks (LVM, RAID, encryption): back up those'] };
 }
 
 interface Tracking {
