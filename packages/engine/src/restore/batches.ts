@@ -22,6 +22,8 @@ export const RUN_FIELDS = 3;
 export interface Batch {
   readonly chunkCount: number;
   readonly ids: Uint8Array;
+  /** Plain length of each chunk, in bytes. */
+  readonly plainBytes: Float64Array;
   /** Runs of chunk i: `firstRun[i]` up to `firstRun[i + 1]`. */
   readonly firstRun: Uint32Array;
   readonly runs: Float64Array;
@@ -100,6 +102,7 @@ function compare(left: Piece, right: Piece): number {
 function buildBatch(pieces: Piece[]): Batch {
   pieces.sort(compare);
   const ids = new Uint8Array(new SharedArrayBuffer(pieces.length * ID_BYTES));
+  const plainBytes = new Float64Array(new SharedArrayBuffer(pieces.length * 8));
   const firstRun = new Uint32Array(new SharedArrayBuffer((pieces.length + 1) * 4));
   const runs = new Float64Array(new SharedArrayBuffer(pieces.length * RUN_FIELDS * 8));
   const groups: number[] = [];
@@ -114,6 +117,7 @@ function buildBatch(pieces: Piece[]): Batch {
         groups.push(chunkCount);
       }
       ids.set(piece.id, chunkCount * ID_BYTES);
+      plainBytes[chunkCount] = piece.location.plainBytes;
       firstRun[chunkCount++] = index;
     }
     runs.set([piece.targetOffset, piece.chunkOffset, piece.length], index * RUN_FIELDS);
@@ -123,5 +127,5 @@ function buildBatch(pieces: Piece[]): Batch {
   firstRun[chunkCount] = pieces.length;
   const shared = new Uint32Array(new SharedArrayBuffer((groups.length + 1) * 4));
   shared.set([...groups, chunkCount]);
-  return { chunkCount, ids, firstRun, runs, groups: shared, bytes };
+  return { chunkCount, ids, plainBytes, firstRun, runs, groups: shared, bytes };
 }

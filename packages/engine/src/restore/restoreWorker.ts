@@ -7,13 +7,13 @@ import { alignedBuffer } from '@diskfleet/disk';
 import { openChunkReader } from '@diskfleet/vault';
 import { ID_BYTES } from '../backup/cellTable.ts';
 import { EngineError } from '../errors.ts';
-
 import { isStopped, takeNext } from '../threads/control.ts';
 import { packError } from '../threads/threadErrors.ts';
 import { RUN_FIELDS } from './batches.ts';
 import { MatchHabit } from './matchHabit.ts';
 import { RESTORE_COUNTERS, type RestoreCounter, type RestoreJob, type RestoreReport } from './restoreJob.ts';
 import { TargetFile } from './targetFile.ts';
+import { TargetLook } from './targetLook.ts';
 
 const BUFFER_BYTES = 4 * 1024 * 1024;
 
@@ -24,7 +24,6 @@ class Gatherer {
   readonly #counters: Float64Array;
   readonly #buffer = alignedBuffer(BUFFER_BYTES);
   readonly #there = alignedBuffer(BUFFER_BYTES);
-  readonly #habit = new MatchHabit();
   #start = 0;
   #length = 0;
 
@@ -52,19 +51,13 @@ class Gatherer {
     if (this.#length === 0) return;
     const bytes = this.#buffer.subarray(0, this.#length);
     this.#length = 0;
-    const { mode } = this.#job;
-    if (mode === 'compare') {
+    if (this.#job.mode === 'compare') {
       if (!this.#isThere(bytes)) throw this.#differs(bytes);
-      this.#count(2, bytes.length);
+      this.count(2, bytes.length);
       return;
     }
-    const look = mode === 'update' && this.#habit.worthLooking();
-    if (look && this.#habit.learn(this.#isThere(bytes))) {
-      this.#count(1, bytes.length);
-    } else {
-      this.#file.write(bytes, this.#start);
-      this.#count(0, bytes.length);
-    }
+    this.#file.write(bytes, this.#start);
+    this.count(0, bytes.length);
   }
 
   #isThere(bytes: Uint8Array): boolean {
@@ -79,7 +72,7 @@ class Gatherer {
     return new EngineError('COMPARE_FAILED', text);
   }
 
-  #count(counter: RestoreCounter, bytes: number): void {
+  count(counter: RestoreCounter, bytes: number): void {
     this.#counters[counter] = (this.#counters[counter] ?? 0) + bytes;
   }
 }
@@ -88,12 +81,21 @@ async function run(job: RestoreJob): Promise<void> {
   const file = new TargetFile(job.target.path, job.target.name);
   const reader = await openChunkReader(job.seed);
   const gatherer = new Gatherer(job, file);
+  const look = job.mode === 'update' ? new TargetLook(job, file) : null;
+  const habit = new MatchHabit();
   const groupCount = job.batch.groups.length - 1;
   try {
     while (!isStopped(job.control)) {
       const group = takeNext(job.control);
       if (group >= groupCount) break;
-      await reader.readChunks(idsOf(job, group), placer(job, group, gatherer));
+      const wanted: number[] = [];
+      for (let chunk = job.batch.groups[group] ?? 0; chunk < (job.batch.groups[group + 1] ?? 0); chunk++) {
+        const there = look !== null && habit.worthLooking() && habit.learn(look.holds(chunk));
+        if (there) gatherer.count(1, bytesOf(job, chunk));
+        else wanted.push(chunk);
+      }
+      const ids = wanted.map((chunk) => idAt(job.batch.ids, chunk));
+      await reader.readChunks(ids, placer(job, wanted, gatherer));
       gatherer.flush();
     }
   } finally {
@@ -102,10 +104,13 @@ async function run(job: RestoreJob): Promise<void> {
   }
 }
 
-function idsOf({ batch }: RestoreJob, group: number): Uint8Array[] {
-  const ids = [];
-  for (let chunk = batch.groups[group] ?? 0; chunk < (batch.groups[group + 1] ?? 0); chunk++) ids.push(idAt(batch.ids, chunk));
-  return ids;
+/** How much of the target a chunk fills, in all its places. */
+function bytesOf({ batch }: RestoreJob, chunk: number): number {
+  let bytes = 0;
+  for (let run = batch.firstRun[chunk] ?? 0; run < (batch.firstRun[chunk + 1] ?? 0); run++) {
+    bytes += batch.runs[run * RUN_FIELDS + 2] ?? 0;
+  }
+  return bytes;
 }
 
 function idAt(ids: Uint8Array, chunk: number): Buffer {
@@ -113,18 +118,17 @@ function idAt(ids: Uint8Array, chunk: number): Buffer {
 }
 
 /** Puts each chunk where it belongs. Chunks come in storage order, which is ours; a chunk out of order is looked up. */
-function placer({ batch, control }: RestoreJob, group: number, gatherer: Gatherer) {
-  const first = batch.groups[group] ?? 0;
-  const end = batch.groups[group + 1] ?? 0;
-  let expected = first;
+function placer({ batch, control }: RestoreJob, wanted: readonly number[], gatherer: Gatherer) {
+  let expected = 0;
   return (id: Uint8Array, plain: Uint8Array) => {
     if (isStopped(control)) throw new EngineError('CANCELLED', 'the run was cancelled', { retry: 'later' });
-    let chunk = expected;
-    for (let tries = first; !idAt(batch.ids, chunk).equals(id); tries++) {
-      if (tries >= end) throw new EngineError('WORKER_FAILED', 'a chunk came that was not asked for');
-      chunk = chunk + 1 < end ? chunk + 1 : first;
+    let tries = 0;
+    while (!idAt(batch.ids, wanted[expected] ?? 0).equals(id)) {
+      if (tries++ >= wanted.length) throw new EngineError('WORKER_FAILED', 'a chunk came that was not asked for');
+      expected = (expected + 1) % wanted.length;
     }
-    expected = chunk + 1 < end ? chunk + 1 : first;
+    const chunk = wanted[expected] ?? 0;
+    expected = (expected + 1) % wanted.length;
     for (let run = batch.firstRun[chunk] ?? 0; run < (batch.firstRun[chunk + 1] ?? 0); run++) {
       const from = batch.runs[run * RUN_FIELDS + 1] ?? 0;
       const length = batch.runs[run * RUN_FIELDS + 2] ?? 0;
