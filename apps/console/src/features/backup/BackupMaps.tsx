@@ -5,7 +5,7 @@ import { formatBytes } from '@/format/bytes';
 import { Checkbox } from '@/ui/Choice';
 import { DiskMap } from '../diskMap/DiskMap';
 import { partitionTitle } from '../diskMap/layoutDisk';
-import { type Choice, type DiskTaking, partsOf, toggleDisk, toggleSegment } from './choice';
+import { type Choice, type DiskTaking, hasPartitions, partsOf, toggleDisk, toggleSegment } from './choice';
 
 interface BackupMapsProps {
   readonly choice: Choice;
@@ -30,7 +30,7 @@ export function BackupMaps({ choice, onChange, takings }: BackupMapsProps) {
               inclusion={{
                 title: 'In this backup',
                 takes: taking.takes,
-                ...(choice.kind === 'partition'
+                ...(choice.kind === 'partition' && hasPartitions(taking.disk)
                   ? { onToggle: (key: string) => onChange(toggleSegment(choice, taking.disk, key)) }
                   : {}),
               }}
@@ -57,7 +57,7 @@ function DiskTick({ choice, taking, onChange }: { choice: Choice; taking: DiskTa
     <Checkbox
       label={`Back up ${disk.name}`}
       checked={taken === 'some' ? 'indeterminate' : taken === 'all'}
-      disabled={choice.kind === 'partition' && partsOf(disk).length === 0}
+      disabled={choice.kind === 'partition' && !hasPartitions(disk)}
       onChange={(on) => onChange(toggleDisk(choice, disk, on))}
     />
   );

@@ -86,9 +86,24 @@ describe('partitions', () => {
     expect(chosenDisks(toggleDisk(whole, nvme, false), disks)).toEqual([{ key: sda.key, partitions: [2] }]);
   });
 
-  it('a filesystem without a table is the whole disk', () => {
+  it('are chosen from a table: a disk without one has none, and says so', () => {
     expect(partsOf(bare).map((part) => part.number)).toEqual([0]);
-    expect(chosenDisks(toggleSegment(nothing, bare, 'p0'), disks)).toEqual([{ key: bare.key }]);
+    const ticked = toggleSegment(nothing, bare, 'p0');
+    expect(chosenDisks(ticked, disks)).toEqual([]);
+    expect(of(ticked, bare)).toMatchObject({
+      taken: 'none',
+      leftOut: [{ reason: 'it has no partitions: back up the whole disk' }],
+    });
+  });
+
+  it('never are the container of logical ones', () => {
+    const mbr = {
+      ...sda,
+      table: 'mbr' as const,
+      partitions: sda.partitions.map((part, index) => ({ ...part, type: index === 0 ? '0x0f' : '0x07' })),
+    };
+    expect(partsOf(mbr).map((part) => part.number)).toEqual([2]);
+    expect(chosenDisks(toggleDisk(nothing, mbr, true), [mbr])).toEqual([{ key: mbr.key, partitions: [2] }]);
   });
 });
 

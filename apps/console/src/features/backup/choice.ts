@@ -4,7 +4,7 @@
  */
 import type { BackupPlanView, ChosenDisk, InventoryDisk, InventoryPartition } from '@diskfleet/protocol';
 import type { Take } from '../diskMap/inclusion';
-import { isLocked, isUnread } from '../diskMap/layoutDisk.ts';
+import { isContainer, isLocked, isUnread } from '../diskMap/layoutDisk.ts';
 
 export const backupKinds = ['system', 'disk', 'partition'] as const;
 export type BackupKind = (typeof backupKinds)[number];
@@ -52,13 +52,18 @@ export function firstChoice(disks: readonly InventoryDisk[], diskKeys?: readonly
   return { kind: 'disk', disks: new Set(diskKeys ?? held), parts: new Set() };
 }
 
-/** The partitions of a disk; a filesystem without a table counts as partition 0. */
+/** What can be chosen of a disk; a filesystem without a table counts as partition 0. */
 export function partsOf(disk: InventoryDisk): readonly InventoryPartition[] {
-  if (disk.partitions.length > 0) return disk.partitions;
+  if (disk.partitions.length > 0) return disk.partitions.filter((part) => !isContainer(part));
   if (!disk.filesystem) return [];
   const { filesystem, sizeBytes } = disk;
   const whole = { number: 0, startBytes: 0, sizeBytes, type: '', typeName: 'whole disk', id: null, name: '', mountPoint: null };
   return [{ ...whole, filesystem }];
+}
+
+/** Partitions are chosen from a table: a disk without one is backed up whole or not at all. */
+export function hasPartitions(disk: InventoryDisk): boolean {
+  return disk.partitions.length > 0;
 }
 
 export function toggleDisk(choice: Choice, disk: InventoryDisk, on: boolean): Choice {
@@ -112,6 +117,7 @@ function decider(disk: InventoryDisk, choice: Choice, system: SystemSelection | 
     case 'partition':
       return (number) => {
         const included = choice.parts.has(partKey(disk.key, number));
+        if (!hasPartitions(disk)) return { included: false, reason: 'it has no partitions: back up the whole disk' };
         return { included, reason: included ? 'ticked' : 'not ticked' };
       };
     case 'system':
@@ -176,7 +182,6 @@ export function chosenDisks(choice: Choice, disks: readonly InventoryDisk[]): Ch
     const numbers = partsOf(disk)
       .map(({ number }) => number)
       .filter((number) => choice.parts.has(partKey(disk.key, number)));
-    if (numbers.length === 0) return [];
-    return [numbers[0] === 0 ? { key: disk.key } : { key: disk.key, partitions: numbers }];
+    return hasPartitions(disk) && numbers.length > 0 ? [{ key: disk.key, partitions: numbers }] : [];
   });
 }

@@ -124,3 +124,15 @@ it('a disk nobody could read is not called empty', () => {
   ]);
   expect(layoutDisk(disk, 'true').map(segmentTitle)).toEqual(['Unallocated']);
 });
+
+it('draws the logical partitions of an MBR in place of their container', () => {
+  const part = (number: number, type: string, startBytes: number, sizeBytes: number) => {
+    return { number, type, startBytes, sizeBytes, typeName: 'Linux', name: '', filesystem: null };
+  };
+  const partitions = [part(1, '0x83', GiB, GiB), part(2, '0x0f', 2 * GiB, 6 * GiB), part(5, '0x83', 3 * GiB, 4 * GiB)];
+  const drawn = layoutDisk(
+    { name: '', model: '', serial: '', sizeBytes: 8 * GiB, table: 'mbr', partitions, filesystem: null },
+    'true',
+  );
+  expect(drawn.map(({ key }) => key)).toEqual(['f0', 'p1', `f${2 * GiB}`, 'p5', `f${7 * GiB}`]);
+});

@@ -8,6 +8,8 @@ export interface MapPartition {
   readonly number: number;
   readonly startBytes: number;
   readonly sizeBytes: number;
+  /** As the table has it: a GUID, or `0x83`. */
+  readonly type?: string;
   readonly typeName: string;
   readonly name: string;
   readonly mountPoint?: string | null;
@@ -64,7 +66,8 @@ function withGaps(disk: MapDisk): Part[] {
   if (disk.partitions.length === 0) return [wholeDisk(disk)];
   const parts: Part[] = [];
   let at = 0;
-  for (const partition of [...disk.partitions].sort((a, b) => a.startBytes - b.startBytes)) {
+  const drawn = disk.partitions.filter((partition) => !isContainer(partition));
+  for (const partition of drawn.sort((a, b) => a.startBytes - b.startBytes)) {
     pushGap(parts, at, partition.startBytes);
     const { startBytes, sizeBytes } = partition;
     parts.push({ kind: 'partition', key: `p${partition.number}`, startBytes, sizeBytes, partition });
@@ -72,6 +75,11 @@ function withGaps(disk: MapDisk): Part[] {
   }
   pushGap(parts, at, disk.sizeBytes);
   return parts;
+}
+
+/** The extended partition of an MBR: the logical ones inside it are drawn in its place, and nobody chooses it. */
+export function isContainer({ type }: Pick<MapPartition, 'type'>): boolean {
+  return type === '0x05' || type === '0x0f' || type === '0x85';
 }
 
 function wholeDisk(disk: MapDisk): Part {
