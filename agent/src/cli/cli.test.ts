@@ -247,7 +247,7 @@ describe.skipIf(missing.length > 0)(
       const volumes: [string, number, () => Promise<void>][] = [
         ['fat.vol', 15, () => tool('mkfs.fat', ['-n', 'EFI', at('fat.vol')])],
         ['ext.vol', 16, () => tool('mke2fs', ['-q', '-F', '-t', 'ext4', '-L', 'root', '-d', tree, at('ext.vol')])],
-        ['ntfs.vol', 15, () => tool('mkntfs', ['-q', '-F', '-L', 'data', at('ntfs.vol')])],
+        ['ntfs.vol', 15, makeNtfs],
       ];
       await tool('sgdisk', ['-n1:1M:+15M', '-t1:ef00', '-n2:16M:+16M', '-n3:32M:+15M', '-t3:0700', at('disk.img')]);
       let startMib = 1;
@@ -265,6 +265,14 @@ describe.skipIf(missing.length > 0)(
         ]);
         startMib = startMib === 1 ? 16 : 32;
       }
+    }
+
+    /** One file, and a stream of it as Windows marks what came from the net. */
+    async function makeNtfs(): Promise<void> {
+      await tool('mkntfs', ['-q', '-F', '-L', 'data', at('ntfs.vol')]);
+      await writeFile(at('zone'), '[ZoneTransfer]');
+      await tool('ntfscp', ['-q', at('ntfs.vol'), at('tree/hello.txt'), 'setup.exe']);
+      await tool('ntfscp', ['-q', '-N', 'Zone.Identifier', at('ntfs.vol'), at('zone'), 'setup.exe']);
     }
 
     beforeAll(makeDisk);
@@ -336,6 +344,10 @@ describe.skipIf(missing.length > 0)(
       expect((await run(['explore', 'latest', 'cat', '/2/hello.txt', ...vault], { env })).stdout).toBe('hello from the image\n');
       expect(await failsWith(['explore', 'latest', 'ls', '/2/none', ...vault], 1, { env })).toBe('PATH_NOT_FOUND');
       expect(await failsWith(['explore', 'latest', 'ls', '/9', ...vault], 1, { env })).toBe('PARTITION_NOT_FOUND');
+      const streamed = await run(['explore', 'latest', 'cat', '/3/setup.exe:Zone.Identifier', ...vault], { env });
+      expect(streamed.stdout).toBe('[ZoneTransfer]');
+      const table = await run(['explore', 'latest', 'ls', '/3', ...vault], { env });
+      expect(table.stdout).toMatch(/file .*setup\.exe\nstream .*setup\.exe:Zone\.Identifier/);
       const folderCat = await run(['explore', 'latest', 'cat', '/2/docs', ...vault], { env });
       expect([folderCat.code, folderCat.stdout]).toEqual([1, '']);
       expect(folderCat.stderr).toContain('FS_NOT_A_FILE');

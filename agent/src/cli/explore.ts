@@ -15,6 +15,7 @@ export const exploreCommand: Command = {
   summary: 'List and read the files inside a restore point; nothing is mounted.',
   usage: '<point> ls|stat|cat|get <path>',
   details: `A path starts with the partition number: "ls /" lists the partitions, "ls /2/home" a folder. "cat" writes a file to stdout,
+"cat /2/setup.exe:Zone.Identifier" one of its NTFS streams (ls lists them below their file; get leaves them out).
 "get <path> [destination]" saves a file or folder (default: into the current folder). Existing files are kept unless --overwrite
 says otherwise; symbolic links are never followed.`,
   options: {
@@ -89,20 +90,29 @@ async function cat(cli: Cli, explorer: Explorer, path: string): Promise<CommandR
   return { json: null, text: '' };
 }
 
-function documentOf({ name, type, sizeBytes, modifiedAtMs, mode, linkTarget, partition }: ExploreEntry) {
+function documentOf({ name, type, sizeBytes, modifiedAtMs, mode, linkTarget, partition, streams = [] }: ExploreEntry) {
   const modifiedAt = modifiedAtMs === null ? null : new Date(modifiedAtMs).toISOString();
-  return { name, type, sizeBytes, modifiedAt, mode, linkTarget, partition };
+  return { name, type, sizeBytes, modifiedAt, mode, linkTarget, partition, streams };
 }
 
 function tableOf(entries: readonly ExploreEntry[]): string {
   if (entries.length === 0) return 'The folder is empty.';
-  const rows = entries.map((entry) => [
+  const rows = entries.flatMap((entry) => [rowOf(entry), ...rowsOfStreams(entry)]);
+  return formatTable(['TYPE', 'SIZE', 'MODIFIED (UTC)', 'NAME'], rows);
+}
+
+function rowOf(entry: ExploreEntry): string[] {
+  return [
     entry.partition === null ? entry.type : 'partition',
     formatBytes(entry.partition?.sizeBytes ?? entry.sizeBytes),
     entry.modifiedAtMs === null ? '' : new Date(entry.modifiedAtMs).toISOString().replace('T', ' ').slice(0, 19),
     entry.linkTarget === null ? describe(entry) : `${entry.name} -> ${entry.linkTarget}`,
-  ]);
-  return formatTable(['TYPE', 'SIZE', 'MODIFIED (UTC)', 'NAME'], rows);
+  ];
+}
+
+/** Named as `cat` wants them. */
+function rowsOfStreams({ name, streams = [] }: ExploreEntry): string[][] {
+  return streams.map((stream) => ['stream', formatBytes(stream.sizeBytes), '', `${name}:${stream.name}`]);
 }
 
 function describe({ name, partition, listable }: ExploreEntry): string {

@@ -1,6 +1,6 @@
 /** The shapes of the five products: back up, restore, clone, explore, verify. The engine knows no JSON, socket, SQL or operating system. */
 import type { BlockDevice, Extent, WritableBlockDevice } from '@diskfleet/disk';
-import type { DirectoryEntry, FileReader } from '@diskfleet/filesystem';
+import type { DirectoryEntry, FileReader, NamedStream } from '@diskfleet/filesystem';
 import type { BackupMethod, PointHeader, PointKind, SavedDiskInfo, Vault } from '@diskfleet/vault';
 
 /** Reported at most a few times a second; monotonic within a phase. */
@@ -273,12 +273,15 @@ export interface ExploreFile extends FileReader {
 
 /**
  * Files of a disk, live or saved, with no mount. Paths begin with the partition number: `/2/usr/share`; on a disk that is one
- * filesystem without a table, with the filesystem itself: `/usr/share` (`/0/usr/share` means the same).
+ * filesystem without a table, with the filesystem itself: `/usr/share` (`/0/usr/share` means the same). A stream of a file is
+ * named behind a colon: `/2/setup.exe:Zone.Identifier`; a file whose own name reads like that comes first.
  */
 export interface Explorer {
   readonly layout: DiskLayout;
   /** @throws EngineError `PATH_NOT_FOUND`, `PARTITION_NOT_FOUND`, `FILESYSTEM_UNKNOWN`; FilesystemError `FS_NOT_A_DIRECTORY`. */
   list(path: string): AsyncIterable<ExploreEntry>;
+  /** Alternate data streams of an NTFS file or folder, to be opened as `<path>:<name>`; absent when there is none. */
+  readonly streams?: readonly NamedStream[];
   stat(path: string): Promise<ExploreEntry>;
   /** @throws as `list`; FilesystemError `FS_NOT_A_FILE`, `FS_ENCRYPTED_FILE`. */
   open(path: string): Promise<ExploreFile>;

@@ -1,7 +1,7 @@
-import { mkdirSync, symlinkSync } from 'node:fs';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { openFileDevice } from '@diskfleet/disk';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { MIB, makeDisk, makeTree, makeVolume, missingTools, noise } from '../testing/diskImages.ts';
+import { MIB, makeDisk, makeTree, makeVolume, missingTools, noise, runTool } from '../testing/diskImages.ts';
 import { Harness } from '../testing/harness.ts';
 import type { ExploreFile, Explorer } from '../types.ts';
 import { explore } from './explore.ts';
@@ -134,6 +134,24 @@ describe.skipIf(missing.length > 0)(title, () => {
     const content = await readAll(await saved.open('/3/noise.BIN'));
     expect(content.equals(tree.get('large/noise.bin') ?? Buffer.alloc(0))).toBe(true);
     await expect(saved.stat('/1/HELLO.txt')).rejects.toMatchObject({ code: 'PATH_NOT_FOUND' });
+  });
+
+  test('streams of NTFS files are listed with them, and opened by a name behind a colon', async () => {
+    makeVolume(harness.path('streams'), { sizeMib: 16, kind: 'ntfs', tree: harness.path('tree') });
+    writeFileSync(harness.path('zone'), '[ZoneTransfer]\r\nZoneId=3\r\n');
+    runTool('ntfscp', ['-q', '-N', 'Zone.Identifier', harness.path('streams'), harness.path('zone'), 'Noise.bin']);
+    const explorer = await open('streams');
+    const entries = [];
+    for await (const entry of explorer.list('/')) entries.push(entry);
+    expect(entries.find(({ name }) => name === 'Noise.bin')?.streams).toEqual([{ name: 'Zone.Identifier', sizeBytes: 26 }]);
+    const path = '/Noise.bin:Zone.Identifier';
+    expect(await explorer.stat(path)).toMatchObject({ name: 'Noise.bin:Zone.Identifier', type: 'file', sizeBytes: 26 });
+    expect((await readAll(await explorer.open(path))).toString()).toBe('[ZoneTransfer]\r\nZoneId=3\r\n');
+    expect((await explorer.open('/0/noise.BIN:zone.identifier')).sizeBytes).toBe(26);
+    expect((await readAll(await explorer.open('/Noise.bin'))).equals(tree.get('large/noise.bin') ?? Buffer.alloc(0))).toBe(true);
+    for (const wrong of ['/Noise.bin:other', '/none:Zone.Identifier', '/Noise.bin:', '/:Zone.Identifier', '/:']) {
+      await expect(explorer.open(wrong)).rejects.toMatchObject({ code: 'PATH_NOT_FOUND' });
+    }
   });
 
   test('a disk that is one filesystem: plain paths, or 0 for the volume', async () => {

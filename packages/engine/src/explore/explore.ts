@@ -3,7 +3,7 @@
  * Nothing is written and no kernel looks at the filesystem, so a hostile image can at worst give an error.
  */
 import type { BlockDevice } from '@diskfleet/disk';
-import { type DirectoryEntry, type FileReader, type Filesystem, FilesystemError } from '@diskfleet/filesystem';
+import { type DirectoryEntry, type FileReader, type Filesystem, FilesystemError, type NamedStream } from '@diskfleet/filesystem';
 import { EngineError } from '../errors.ts';
 import { layoutOf } from '../layout/readLayout.ts';
 import { readVolumes } from '../layout/readVolumes.ts';
@@ -101,17 +101,18 @@ async function stat(walk: Walk, path: string): Promise<ExploreEntry> {
   if (top !== undefined && segments.length === 1) return partitionEntry(walk, top);
   const place = placeOfPath(walk, path);
   if (place === null) return partitionEntry(walk, null);
-  return exploreEntry(await place.volume.finder.find(place.segments, path));
+  return contentEntry(await place.volume.finder.findContent(place.segments, path));
 }
 
 async function open(walk: Walk, path: string): Promise<ExploreFile> {
   const place = placeOfPath(walk, path);
   if (place === null) throw new FilesystemError('FS_NOT_A_FILE', `${path} is a disk, not a file`);
-  const entry = await place.volume.finder.find(place.segments, path);
-  if (entry.type !== 'file') throw new FilesystemError('FS_NOT_A_FILE', `${path} is not a file`);
-  const reader = await place.volume.filesystem.openFile(entry);
+  const found = await place.volume.finder.findContent(place.segments, path);
+  const { entry, stream: named } = found;
+  if (named === null && entry.type !== 'file') throw new FilesystemError('FS_NOT_A_FILE', `${path} is not a file`);
+  const reader = await place.volume.filesystem.openFile(entry, named === null ? {} : { stream: named.name });
   return {
-    entry: exploreEntry(entry),
+    entry: contentEntry(found),
     sizeBytes: reader.sizeBytes,
     read: (offsetBytes, target) => reader.read(offsetBytes, target),
     stream: (range = { fromByte: 0, toByte: reader.sizeBytes }) => stream(reader, range.fromByte, range.toByte),
@@ -133,8 +134,24 @@ async function* stream(reader: FileReader, fromByte: number, toByte: number): As
   }
 }
 
-function exploreEntry({ name, type, sizeBytes, modifiedAtMs, mode, linkTarget }: DirectoryEntry): ExploreEntry {
-  return { name, type, sizeBytes, modifiedAtMs, mode, linkTarget, partition: null, listable: type === 'directory' };
+function exploreEntry({ name, type, sizeBytes, modifiedAtMs, mode, linkTarget, streams }: DirectoryEntry): ExploreEntry {
+  const entry = { name, type, sizeBytes, modifiedAtMs, mode, linkTarget, partition: null, listable: type === 'directory' };
+  return streams === undefined ? entry : { ...entry, streams };
+}
+
+/** A stream is shown as a file of its own. */
+function contentEntry({ entry, stream: named }: { entry: DirectoryEntry; stream: NamedStream | null }): ExploreEntry {
+  if (named === null) return exploreEntry(entry);
+  const { modifiedAtMs } = entry;
+  const none = { mode: null, linkTarget: null, partition: null };
+  return {
+    name: `${entry.name}:${named.name}`,
+    type: 'file',
+    sizeBytes: named.sizeBytes,
+    modifiedAtMs,
+    ...none,
+    listable: false,
+  };
 }
 
 function partitionEntry({ volumes }: Walk, partition: LayoutPartition | null): ExploreEntry {

@@ -47,3 +47,18 @@ test('a volume that says how names fold is asked', async () => {
   // Capitals of our own would have made SS of ß and found it.
   await expect(find(filesystem, 'STRASSE')).rejects.toMatchObject({ code: 'PATH_NOT_FOUND' });
 });
+
+test('a file whose name has a colon in it comes before a stream', async () => {
+  const plain = filesystemOf('ntfs', ['a', 'a:b']);
+  const withStreams: Filesystem = {
+    ...plain,
+    async *readDirectory() {
+      for (const name of ['a', 'a:b'])
+        yield { ...entry(name, 'file'), streams: ['b', 'c'].map((stream) => ({ name: stream, sizeBytes: 1 })) };
+    },
+  };
+  const finder = new PathFinder(withStreams);
+  expect(await finder.findContent(['a:b'], 'a:b')).toMatchObject({ entry: { name: 'a:b' }, stream: null });
+  expect(await finder.findContent(['a:C'], 'a:C')).toMatchObject({ entry: { name: 'a' }, stream: { name: 'c' } });
+  await expect(finder.find(['a:c'], 'a:c')).rejects.toMatchObject({ code: 'PATH_NOT_FOUND' });
+});

@@ -1,5 +1,11 @@
 /** From a path to an entry, inside one filesystem. Symlinks are not followed: a link in the middle of a path is no folder. */
-import { type DirectoryEntry, type Filesystem, FilesystemError, type FilesystemKind } from '@diskfleet/filesystem';
+import {
+  type DirectoryEntry,
+  type Filesystem,
+  FilesystemError,
+  type FilesystemKind,
+  type NamedStream,
+} from '@diskfleet/filesystem';
 import { EngineError } from '../errors.ts';
 
 /** Folders remembered per filesystem, so that walking a deep tree does not read every folder above again and again. */
@@ -43,6 +49,30 @@ export class PathFinder {
       if (entry.type === 'directory') this.#remember(key, entry);
     }
     return entry;
+  }
+
+  /**
+   * As `find`, where the last name may be that of a stream: `setup.exe:Zone.Identifier`. A file of just that name comes first.
+   * @returns `stream` is null for the file or folder itself
+   */
+  async findContent(segments: readonly string[], path: string): Promise<{ entry: DirectoryEntry; stream: NamedStream | null }> {
+    try {
+      return { entry: await this.find(segments, path), stream: null };
+    } catch (error) {
+      const last = segments.at(-1) ?? '';
+      const colon = last.indexOf(':');
+      if (!(error instanceof EngineError && error.code === 'PATH_NOT_FOUND') || colon < 0) throw error;
+      const above = segments.slice(0, -1);
+      const entry = await this.find(colon === 0 ? above : [...above, last.slice(0, colon)], path);
+      const wanted = last.slice(colon + 1);
+      const streams = entry.streams ?? [];
+      const folded = this.#fold(wanted);
+      const found =
+        streams.find(({ name }) => name === wanted) ??
+        (this.#ignoreCase ? streams.find(({ name }) => this.#fold(name) === folded) : undefined);
+      if (found === undefined) throw error;
+      return { entry, stream: found };
+    }
   }
 
   async #child(folder: DirectoryEntry, name: string, path: string): Promise<DirectoryEntry> {
