@@ -100,8 +100,9 @@ interface Live {
 
 async function serve(parts: Parts): Promise<void> {
   const { options, timers, log, identity, journal } = parts;
+  const { folder: agentFolder } = options;
   const live: Live = { machineName: '', clockOffsetMs: 0, signature: '' };
-  const settings = () => readSettings(options.folder, { create: true, env: options.env });
+  const settings = () => readSettings(agentFolder, { create: true, env: options.env });
   await settings();
   const serverNow = () => new Date(timers.now().getTime() + live.clockOffsetMs);
   const runner = makeRunner({
@@ -142,6 +143,7 @@ async function serve(parts: Parts): Promise<void> {
       machineName: live.machineName,
       platform: options.platform,
       settings: chosen,
+      agentFolder,
       journal,
       serverNow,
       openVault: openJobVault(onToken, chosen.vaultPatienceSeconds),
@@ -155,10 +157,8 @@ async function serve(parts: Parts): Promise<void> {
     );
     if (spec.kind === 'restore') sendInventory(null);
   };
-  log.info(
-    { machineId: identity.machineId, server: identity.serverUrl, keyFingerprint: keyFingerprint(identity.publicKey) },
-    'agent started',
-  );
+  const { machineId, serverUrl: server, publicKey } = identity;
+  log.info({ machineId, server, keyFingerprint: keyFingerprint(publicKey) }, 'agent started');
   const stopLooking = every(timers, LOOK_EVERY_MS, () =>
     guard(log, 'look', async () => {
       const now = await settings();

@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import { basename } from 'node:path';
 import { type BackupResult, backup, type DiskToBackUp } from '@diskfleet/engine';
 import type { StoreConfig } from '@diskfleet/vault';
+import { backupMemory } from '../agent/backupMemory.ts';
 import { readIdentity } from '../agent/identity.ts';
 import { findDisk } from '../inventory/findDisk.ts';
 import { agentFolder } from '../inventory/settings.ts';
@@ -58,7 +59,8 @@ again, and for the rest its volumes are held still for a fraction of a second.`,
         sectorBySector: args.flag('sector-by-sector'),
       };
       try {
-        const result = await backup(vault, request, held.quiet(op)).finally(end);
+        const memory = backupMemory(agentFolder(cli.env), { ...request, vaultId: vault.id });
+        const result = await backup(vault, { ...request, memory }, held.quiet(op)).finally(end);
         return { result, warnings: [...held.warnings, ...result.warnings] };
       } finally {
         held.close();

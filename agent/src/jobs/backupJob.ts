@@ -1,5 +1,6 @@
 import { backup, type DiskToBackUp } from '@diskfleet/engine';
 import type { JobResult, JobSpecOf } from '@diskfleet/protocol';
+import { backupMemory } from '../agent/backupMemory.ts';
 import { AgentError } from '../errors.ts';
 import { listDisks } from '../inventory/takeInventory.ts';
 import type { PlatformDisk } from '../platform/types.ts';
@@ -32,9 +33,10 @@ export async function backupJob(context: JobContext, spec: JobSpecOf<'backup'>):
     machineName: context.machineName,
     source: [...spec.diskKeys].sort().join('+'),
   };
-  const result = await withJobVault(context, spec.vault, (vault) => backup(vault, request, held.quiet(context.op))).finally(
-    held.close,
-  );
+  const result = await withJobVault(context, spec.vault, (vault) => {
+    const memory = backupMemory(context.agentFolder, { ...request, vaultId: vault.id });
+    return backup(vault, { ...request, memory }, held.quiet(context.op));
+  }).finally(held.close);
   const { point, method, sourceBytes, usedBytes, readBytes, newBytes, storedBytes, seconds } = result;
   const warnings = [...held.warnings, ...result.warnings].slice(0, 200);
   const [used, fresh, stored] = [usedBytes, newBytes, storedBytes].map(formatBytes);

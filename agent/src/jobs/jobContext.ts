@@ -14,6 +14,8 @@ export interface JobContext {
   readonly machineName: string;
   readonly platform: Platform;
   readonly settings: Settings;
+  /** The agent's own folder: what it remembers of its last points lies there. */
+  readonly agentFolder: string;
   readonly journal: Journal;
   /** The server's clock as far as known: expiries are its, and a PC's own clock may be wrong. */
   readonly serverNow: () => Date;

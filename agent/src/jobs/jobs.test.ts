@@ -103,6 +103,7 @@ function context(more: Partial<JobContext> & { readonly settings?: Settings } = 
       diskFilesFolder: at('disks'),
       diskFiles: [],
     },
+    agentFolder: at('agent'),
     journal,
     serverNow: now,
     openVault: () => openVault({ kind: 'directory', path: at('vault') }, { kind: 'keys', keys }),
