@@ -197,6 +197,10 @@ export interface RestorePlan {
     readonly toBytes: number;
     readonly label: string;
     readonly filesystem: string | null;
+    /** Its content is not in the point. Action `keep`: the target has it, not a byte of it is written. `create`: without content. */
+    readonly content?: 'leftOut' | undefined;
+    /** With `create`: what lies in its place on the target is not touched either. */
+    readonly untouched?: boolean | undefined;
   }[];
   /** What is on the target now and will be gone, by name. */
   readonly losses: readonly {

@@ -3,11 +3,15 @@
  * inputs always give the same plan and the same hash.
  *
  * A restore of a disk puts every partition back where it was, with all ids. So it fits when the target reaches past the last partition (and,
- * for GPT, has room for the backup table behind it); on a larger target the rest stays unpartitioned.
+ * for GPT, has room for the backup table behind it); on a larger target the rest stays unpartitioned. Partitions that are not part
+ * of the point have rules of their own: see leftOut.ts.
  */
 import { DiskError, encodePartitionTable, type PartitionTable } from '@diskfleet/disk';
+import { isContainer } from '../layout/selectBackup.ts';
 import { sizeText } from '../sizeText.ts';
 import type { DiskLayout, LayoutFilesystem, LayoutPartition, RestorePlan, RestoreTarget } from '../types.ts';
+import { type Fate, fatesOfLeftOut, mergeTables, samePartition } from './leftOut.ts';
+import { leftOutNotes } from './leftOutNotes.ts';
 import { hashPlan } from './planHash.ts';
 
 export interface PlanSource {
@@ -43,7 +47,9 @@ interface Note {
 /** Pure. `fits` false means `restore()` will refuse the plan; `reasons` say why. */
 export function decideRestore(source: PlanSource, wanted: PlanTarget): RestorePlan {
   const target = describeTarget(source, wanted);
-  const reasons = whyNot(source, target);
+  const fates = source.partition === null ? fatesOfLeftOut(source, wanted.layout, target.sizeBytes) : new Map<number, Fate>();
+  const partitions = placePartitions(source, wanted.layout, fates);
+  const reasons = whyNot(source, { target, partitions });
   const plan = {
     fits: reasons.length === 0,
     pointId: source.pointId,
@@ -51,12 +57,13 @@ export function decideRestore(source: PlanSource, wanted: PlanTarget): RestorePl
     partition: source.partition?.number ?? null,
     source: { sizeBytes: source.layout.sizeBytes, usedBytes: source.usedBytes, table: source.layout.table },
     target,
-    partitions: placePartitions(source, wanted.layout),
-    losses: wanted.layout === null ? [] : lossesOf(wanted.layout, wanted.blank),
+    partitions,
+    losses: wanted.layout === null ? [] : lossesOf(wanted.layout, wanted.blank, keptOn(wanted.layout, source.layout, fates)),
     bootSteps: [],
     estimatedBytes: source.usedBytes,
   };
-  return { planHash: hashPlan(plan), ...plan, reasons, warnings: warningsOf(source, target) };
+  const warnings = [...warningsOf(source, target), ...leftOutNotes(source.layout, wanted.layout, fates)];
+  return { planHash: hashPlan(plan), ...plan, reasons, warnings };
 }
 
 /** Fingerprint of a target that does not exist: no layout hashes to it. */
@@ -74,8 +81,11 @@ function describeTarget(source: PlanSource, { path, name, serial, isFile, layout
   };
 }
 
-function whyNot(source: PlanSource, target: RestoreTarget): Note[] {
+type Placed = Pick<RestorePlan, 'target' | 'partitions'>;
+
+function whyNot(source: PlanSource, placed: Placed): Note[] {
   const { layout } = source;
+  const { target } = placed;
   if (target.sectorBytes !== layout.sectorBytes) {
     const text = `the saved disk has sectors of ${layout.sectorBytes} bytes, ${target.name} of ${target.sectorBytes}; partitions cannot be put back as they were`;
     return [{ code: 'TARGET_SECTOR_MISMATCH', text }];
@@ -86,14 +96,17 @@ function whyNot(source: PlanSource, target: RestoreTarget): Note[] {
     const text = `${target.name} has ${sizeText(target.sizeBytes)}; ${sizeText(needed)} are needed (${short} bytes more) to hold every partition where it was`;
     return [{ code: 'TARGET_TOO_SMALL', text }];
   }
-  return whyTableDoesNotFit(source, target);
+  return whyTableDoesNotFit(source, placed);
 }
 
-function whyTableDoesNotFit({ layout, table }: PlanSource, target: RestoreTarget): Note[] {
+function whyTableDoesNotFit({ layout, table }: PlanSource, placed: Placed): Note[] {
+  const { target } = placed;
   // On a disk of the same size the saved table is put back byte for byte, whatever we think of it.
-  if (table === null || table.kind === 'mbr' || target.sizeBytes === layout.sizeBytes) return [];
+  if (table === null || target.sizeBytes === layout.sizeBytes) return [];
+  const merged = mergeTables(table, placed, null);
+  if (table.kind === 'mbr' && merged === null) return [];
   try {
-    encodePartitionTable(table, target.sizeBytes);
+    encodePartitionTable(merged ?? table, target.sizeBytes);
     return [];
   } catch (error) {
     if (!(error instanceof DiskError)) throw error;
@@ -105,7 +118,12 @@ function whyTableDoesNotFit({ layout, table }: PlanSource, target: RestoreTarget
 /** The smallest target that holds everything where it was. */
 export function neededBytes({ layout, table, dataEndBytes }: PlanSource): number {
   if (layout.table === null) return Math.max(layout.filesystem?.totalBytes ?? 0, dataEndBytes);
-  const lastEnd = layout.partitions.reduce((end, { startBytes, sizeBytes }) => Math.max(end, startBytes + sizeBytes), 0);
+  const partial = layout.partitions.some(({ content }) => content === 'leftOut');
+  // A container of logical partitions is cut to what it must hold.
+  const needed = partial
+    ? layout.partitions.filter((one) => one.content !== 'leftOut' && !isContainer(one.type))
+    : layout.partitions;
+  const lastEnd = needed.reduce((end, { startBytes, sizeBytes }) => Math.max(end, startBytes + sizeBytes), 0);
   if (table?.kind !== 'gpt') return Math.max(lastEnd, layout.sectorBytes);
   const entrySectors = Math.ceil((table.entryCount * table.entryBytes) / table.sectorBytes);
   const behind = Math.max(lastEnd, table.firstUsableBytes + table.sectorBytes) + (entrySectors + 1) * table.sectorBytes;
@@ -113,8 +131,20 @@ export function neededBytes({ layout, table, dataEndBytes }: PlanSource): number
   return Math.min(behind, layout.sizeBytes);
 }
 
-function placePartitions({ partition, layout }: PlanSource, target: DiskLayout | null): RestorePlan['partitions'] {
-  if (partition === null) return layout.partitions.map((one) => placePartition(one, target));
+function placePartitions(
+  { partition, layout }: PlanSource,
+  target: DiskLayout | null,
+  fates: ReadonlyMap<number, Fate>,
+): RestorePlan['partitions'] {
+  if (partition === null) {
+    return layout.partitions.map((one) => {
+      const fate = fates.get(one.number);
+      const placed = placePartition(one, target);
+      if (fate === undefined) return placed;
+      const action = fate === 'keep' || fate === 'drop' ? fate : ('create' as const);
+      return { ...placed, action, content: 'leftOut' as const, untouched: fate === 'untouched' };
+    });
+  }
   return [{ ...placePartition(partition, null), action: 'overwrite', toStartBytes: 0 }];
 }
 
@@ -138,7 +168,16 @@ function labelOf({ filesystem, name, typeName }: LayoutPartition): string {
   return filesystem?.label || name || typeName;
 }
 
-function lossesOf(target: DiskLayout, blank: boolean): RestorePlan['losses'] {
+/** Numbers of the target's partitions that stay as they are. */
+function keptOn(target: DiskLayout, saved: DiskLayout, fates: ReadonlyMap<number, Fate>): ReadonlySet<number> {
+  const kept = saved.partitions.filter(({ number }) => fates.get(number) === 'keep');
+  const found = new Set(kept.flatMap((one) => samePartition(one, saved, target)?.number ?? []));
+  // The container itself holds nothing.
+  if (found.size > 0) for (const { number, type } of target.partitions) if (isContainer(type)) found.add(number);
+  return found;
+}
+
+function lossesOf(target: DiskLayout, blank: boolean, kept: ReadonlySet<number>): RestorePlan['losses'] {
   const loss = (number: number | null, label: string, filesystem: LayoutFilesystem | null, sizeBytes: number) => ({
     number,
     label,
@@ -147,9 +186,8 @@ function lossesOf(target: DiskLayout, blank: boolean): RestorePlan['losses'] {
     sizeBytes,
   });
   if (target.table !== null) {
-    return target.partitions.map((partition) =>
-      loss(partition.number, labelOf(partition), partition.filesystem, partition.sizeBytes),
-    );
+    const gone = target.partitions.filter(({ number }) => !kept.has(number));
+    return gone.map((partition) => loss(partition.number, labelOf(partition), partition.filesystem, partition.sizeBytes));
   }
   if (target.filesystem !== null) {
     return [loss(null, target.filesystem.label || target.filesystem.kind, target.filesystem, target.sizeBytes)];
@@ -167,8 +205,8 @@ function warningsOf({ layout, dataEndBytes }: PlanSource, target: RestoreTarget)
     const text = `bytes behind the last partition are left out: ${target.name} ends before them`;
     notes.push({ code: 'TAIL_LEFT_OUT', text });
   }
-  for (const { number, filesystem } of layout.partitions) {
-    if (filesystem?.clean === false) {
+  for (const { number, filesystem, content } of layout.partitions) {
+    if (filesystem?.clean === false && content !== 'leftOut') {
       const text = `partition ${number} was in use when it was saved; its system will check it at the first start`;
       notes.push({ code: 'FILESYSTEM_NOT_CLEAN', text });
     }

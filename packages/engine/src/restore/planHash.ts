@@ -36,6 +36,7 @@ export function hashPlan(plan: Omit<RestorePlan, 'planHash' | 'reasons' | 'warni
     add('to', `${partition.toStartBytes}+${partition.toBytes}`);
     add('label', partition.label);
     add('filesystem', partition.filesystem);
+    if (partition.content !== undefined) add('content', `${partition.content} ${partition.untouched === true}`);
   }
   add('losses', plan.losses.length);
   for (const loss of plan.losses) {

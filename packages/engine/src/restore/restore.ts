@@ -4,11 +4,20 @@
  * data written, pack by pack → flushed → read back and compared → table written → flushed → table read back.
  */
 import { truncate } from 'node:fs/promises';
-import { layoutFingerprint, openWritableFileDevice, readBytes, type WritableBlockDevice } from '@diskfleet/disk';
+import {
+  layoutFingerprint,
+  openWritableFileDevice,
+  type PartitionTable,
+  readBytes,
+  readPartitionTable,
+  type WritableBlockDevice,
+} from '@diskfleet/disk';
 import type { Vault } from '@diskfleet/vault';
 import { EngineError } from '../errors.ts';
+import { reasonOf } from '../layout/readVolumes.ts';
 import { cancelled } from '../threads/runThreads.ts';
 import type { ConfirmedRestore, Operation, RestorePlan, RestoreResult } from '../types.ts';
+import { mergeTables } from './leftOut.ts';
 import { planForView, readTarget } from './planRestore.ts';
 import { openSavedView, type SavedView } from './savedView.ts';
 import { type TableAreas, tableAreas } from './tableAreas.ts';
@@ -97,8 +106,10 @@ async function checkFingerprint(device: WritableBlockDevice, { target }: Restore
 }
 
 async function overwrite(run: RestoreRun, compare: 'sample' | 'all'): Promise<Omit<RestoreResult, 'seconds' | 'warnings'>> {
-  const { view, target } = run;
-  const areas = await tableAreas(view.device, view.table, target.sizeBytes);
+  const { view, target, plan } = run;
+  const merged = view.table === null ? null : mergeTables(view.table, plan, await tableOf(target));
+  const areas = await tableAreas(view.device, view.table, { targetBytes: target.sizeBytes, merged });
+  sayUntouched(run);
   await eraseSignatures(run);
   const written = await writeData(run, areas);
   await target.flush();
@@ -109,6 +120,25 @@ async function overwrite(run: RestoreRun, compare: 'sample' | 'all'): Promise<Om
     skippedBytes: written.skippedBytes,
     comparedBytes: comparedBytes + tableBytes,
   };
+}
+
+/** Entries of kept partitions are the target's own. A table too damaged to be read has none that is kept. */
+async function tableOf(target: WritableBlockDevice): Promise<PartitionTable | null> {
+  try {
+    return await readPartitionTable(target);
+  } catch (error) {
+    reasonOf(error);
+    return null;
+  }
+}
+
+/** Until the new table is written the target has none: these lines then tell where kept partitions lie. */
+function sayUntouched({ plan, op }: RestoreRun): void {
+  for (const { number, label, action, toStartBytes, toBytes } of plan.partitions) {
+    if (action !== 'keep') continue;
+    const text = `Partition ${number} (${label}) stays as it is: ${toBytes} bytes from byte ${toStartBytes} of the target. Should this restore be interrupted, run it again: that brings its entry in the table back.`;
+    op.onLog?.({ level: 'info', text });
+  }
 }
 
 async function writeTable({ target, plan }: RestoreRun, { writes }: TableAreas): Promise<number> {

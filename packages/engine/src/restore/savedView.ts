@@ -5,6 +5,7 @@ import { EngineError } from '../errors.ts';
 import { cachedDevice } from '../explore/cachedDevice.ts';
 import { readLayout } from '../layout/readLayout.ts';
 import { reasonOf } from '../layout/readVolumes.ts';
+import { withLeftOut } from '../layout/withLeftOut.ts';
 import type { DiskLayout, LayoutPartition } from '../types.ts';
 
 export interface SavedView {
@@ -38,7 +39,7 @@ async function wholeDisk(disk: SavedDisk): Promise<SavedView> {
   const device = cachedDevice(disk);
   return {
     device,
-    layout: await readLayout(device),
+    layout: withLeftOut(await readLayout(device), disk.info),
     table: await readTable(device),
     partition: null,
     usedBytes: disk.info.usedBytes,
@@ -48,10 +49,13 @@ async function wholeDisk(disk: SavedDisk): Promise<SavedView> {
 }
 
 async function onePartition(disk: SavedDisk, number: number): Promise<SavedView> {
-  const layout = await readLayout(cachedDevice(disk));
+  const layout = withLeftOut(await readLayout(cachedDevice(disk)), disk.info);
   const partition = layout.partitions.find((one) => one.number === number);
   if (partition === undefined || partition.sizeBytes === 0) {
     throw new EngineError('PARTITION_NOT_FOUND', `the saved disk has no partition ${number}`);
+  }
+  if (partition.content === 'leftOut') {
+    throw new EngineError('PARTITION_LEFT_OUT', `partition ${number} is not part of this restore point`);
   }
   const { startBytes, sizeBytes } = partition;
   const device = cachedDevice(sliceDevice(disk, startBytes, sizeBytes));

@@ -14,16 +14,28 @@ export interface TableAreas {
 }
 
 /**
+ * @param merged the table the target gets where it is not the saved one
  * On a target of the same size the saved bytes go back as they were; on another size a GPT is made anew, its backup at the target's
  * end. A disk without a table has the beginning of its filesystem withheld instead.
  */
-export async function tableAreas(saved: BlockDevice, table: PartitionTable | null, targetBytes: number): Promise<TableAreas> {
-  if (table?.kind === 'gpt') return gptAreas(saved, table, targetBytes);
+export async function tableAreas(
+  saved: BlockDevice,
+  table: PartitionTable | null,
+  { targetBytes, merged = null }: { targetBytes: number; merged?: PartitionTable | null },
+): Promise<TableAreas> {
+  if (table?.kind === 'gpt') return gptAreas(saved, table, { targetBytes, merged });
+  if (table !== null && merged !== null) {
+    return { withheld: [{ offsetBytes: 0, lengthBytes: table.sectorBytes }], writes: encodePartitionTable(merged, targetBytes) };
+  }
   const headBytes = Math.min(table === null ? MIB : table.sectorBytes, saved.sizeBytes, targetBytes);
   return copied(saved, [{ offsetBytes: 0, lengthBytes: headBytes }]);
 }
 
-async function gptAreas(saved: BlockDevice, table: PartitionTable & { kind: 'gpt' }, targetBytes: number): Promise<TableAreas> {
+async function gptAreas(
+  saved: BlockDevice,
+  table: PartitionTable & { kind: 'gpt' },
+  { targetBytes, merged }: { targetBytes: number; merged: PartitionTable | null },
+): Promise<TableAreas> {
   const { sectorBytes } = table;
   const entriesBytes = Math.ceil((table.entryCount * table.entryBytes) / sectorBytes) * sectorBytes;
   const backupBytes = entriesBytes + sectorBytes;
@@ -31,8 +43,8 @@ async function gptAreas(saved: BlockDevice, table: PartitionTable & { kind: 'gpt
   const backup = { offsetBytes: Math.max(0, saved.sizeBytes - backupBytes), lengthBytes: backupBytes };
   const head = { offsetBytes: 0, lengthBytes: 2 * sectorBytes };
   const areas = [backup, entries, head];
-  if (targetBytes === saved.sizeBytes) return copied(saved, areas);
-  return { withheld: areas, writes: encodePartitionTable(table, targetBytes) };
+  if (targetBytes === saved.sizeBytes && merged === null) return copied(saved, areas);
+  return { withheld: areas, writes: encodePartitionTable(merged ?? table, targetBytes) };
 }
 
 async function copied(saved: BlockDevice, areas: readonly Extent[]): Promise<TableAreas> {

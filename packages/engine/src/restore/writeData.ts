@@ -1,10 +1,11 @@
 /** The middle of a restore: everything but the partition table, through worker threads, in bounded batches. */
-import { type Extent, intersectExtents, type WritableBlockDevice } from '@diskfleet/disk';
+import { type Extent, intersectExtents, mergeExtents, subtractExtents, type WritableBlockDevice } from '@diskfleet/disk';
 import type { MapEntry, Vault } from '@diskfleet/vault';
 import { EngineError } from '../errors.ts';
 import { cancelled } from '../threads/runThreads.ts';
 import type { Operation, Progress, RestorePlan } from '../types.ts';
 import { batchesOf } from './batches.ts';
+import { untouchedExtents } from './leftOut.ts';
 import { type RestoreCounts, runRestoreThreads } from './runRestoreThreads.ts';
 import type { SavedView } from './savedView.ts';
 import { signatureAreas, type TableAreas } from './tableAreas.ts';
@@ -25,7 +26,8 @@ export interface RestoreRun {
 /** From here on the target carries no table and no whole-disk signature. */
 export async function eraseSignatures({ target, plan }: RestoreRun): Promise<void> {
   if (plan.target.create) return;
-  for (const { offsetBytes, lengthBytes } of signatureAreas(target.sizeBytes)) await target.zero(offsetBytes, lengthBytes);
+  const areas = subtractExtents(signatureAreas(target.sizeBytes), mergeExtents(untouchedExtents(plan)));
+  for (const { offsetBytes, lengthBytes } of areas) await target.zero(offsetBytes, lengthBytes);
   await target.flush();
 }
 
@@ -43,7 +45,7 @@ export async function writeData(run: RestoreRun, areas: TableAreas): Promise<Res
   const batches = batchesOf({
     entries: view.entries(),
     locate: (id) => vault.locate(id),
-    withheld: areas.withheld,
+    withheld: [...areas.withheld, ...untouchedExtents(plan)],
     endBytes: target.sizeBytes,
     onZero: zero,
     // Signatures of what the target held before must not outlive it where a partition begins or ends.
@@ -65,13 +67,15 @@ export async function writeData(run: RestoreRun, areas: TableAreas): Promise<Res
   return done;
 }
 
-/** First and last MiB of each partition, inside the target. */
+/** First and last MiB of each partition that is written, inside the target. */
 function bordersOf({ partitions, target }: RestorePlan): Extent[] {
-  const borders = partitions.flatMap(({ toStartBytes, toBytes }) => [
+  const made = partitions.filter(({ action, untouched }) => action !== 'keep' && action !== 'drop' && untouched !== true);
+  const borders = made.flatMap(({ toStartBytes, toBytes }) => [
     { offsetBytes: toStartBytes, lengthBytes: Math.min(MIB, toBytes) },
     { offsetBytes: toStartBytes + Math.max(0, toBytes - MIB), lengthBytes: Math.min(MIB, toBytes) },
   ]);
-  return intersectExtents(borders, [{ offsetBytes: 0, lengthBytes: target.sizeBytes }]);
+  const inside = intersectExtents(borders, [{ offsetBytes: 0, lengthBytes: target.sizeBytes }]);
+  return subtractExtents(mergeExtents(inside), mergeExtents(untouchedExtents({ partitions })));
 }
 
 /**
@@ -88,7 +92,7 @@ export async function compareData(run: RestoreRun, areas: TableAreas, level: 'sa
   const batches = batchesOf({
     entries: view.entries(),
     locate: (id) => vault.locate(id),
-    withheld: areas.withheld,
+    withheld: [...areas.withheld, ...untouchedExtents(plan)],
     endBytes: target.sizeBytes,
     onZero: async (zero) => {
       if (level === 'all') done += await compareZero(run, zero);
