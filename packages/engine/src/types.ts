@@ -142,7 +142,22 @@ export interface LayoutFilesystem {
   readonly uuid: string;
   readonly totalBytes: number;
   readonly usedBytes: number;
-  readonly clean: boolean;
+  /** Null: nobody looked, as there is no reader for it. */
+  readonly clean: boolean | null;
+  /** What else people may want to know, e.g. how it is encrypted. */
+  readonly details?: string | undefined;
+  /** Of an LVM physical volume: the logical volumes that begin on it. `/<partition>/<name>` is where explore has them. */
+  readonly volumes?: readonly LayoutVolume[] | undefined;
+}
+
+export interface LayoutVolume {
+  /** `group/volume` */
+  readonly name: string;
+  readonly sizeBytes: number;
+  /** `linear`, `striped`, or a kind we do not read: `raid1`, `thin`, `cache`, `snapshot`… */
+  readonly type: string;
+  /** Null when it is unknown, or not read. */
+  readonly filesystem: LayoutFilesystem | null;
 }
 
 /** The layout of a disk plus every byte range worth keeping: table, gaps, boot code, used blocks of each filesystem. */

@@ -2,13 +2,32 @@ import { z } from 'zod';
 import { bytesNumber, foreignText } from './text.ts';
 
 /** What an agent says about its PC. Everything in it is hostile until parsed here. */
-export const filesystemShape = z.object({
+const contentShape = z.object({
   kind: foreignText(16),
   label: foreignText(128),
   uuid: foreignText(64),
   totalBytes: bytesNumber,
   usedBytes: bytesNumber,
-  clean: z.boolean(),
+  /** Null: nobody looked. */
+  clean: z.boolean().nullable(),
+  /** What else people may want to know, e.g. how it is encrypted. */
+  details: foreignText(128).optional(),
+});
+
+export const filesystemShape = contentShape.extend({
+  /** Of an LVM physical volume: its logical volumes by their full names, `group/volume`. */
+  volumes: z
+    .array(
+      z.object({
+        name: foreignText(256),
+        sizeBytes: bytesNumber,
+        type: foreignText(32),
+        filesystem: contentShape.nullable(),
+      }),
+    )
+    .max(1024)
+    .readonly()
+    .optional(),
 });
 
 /**

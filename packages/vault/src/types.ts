@@ -86,19 +86,33 @@ export interface PointHeader {
 export interface SavedPartition {
   readonly number: number;
   readonly startBytes: number;
+/** A filesystem, or what else a volume may hold. */
+export interface SavedFilesystem {
+  readonly kind: string;
+  readonly label: string;
+  readonly uuid: string;
+  readonly totalBytes: number;
+  readonly usedBytes: number;
+  /** Null: nobody looked. */
+  readonly clean: boolean | null;
+  readonly details?: string | undefined;
+  /** The logical volumes of an LVM physical volume. */
+  readonly volumes?: readonly SavedVolume[] | undefined;
+}
+
+export interface SavedVolume {
+  readonly name: string;
+  readonly sizeBytes: number;
+  readonly type: string;
+  readonly filesystem: SavedFilesystem | null;
+}
+
   readonly sizeBytes: number;
   readonly type: string;
   readonly typeName: string;
   readonly id: string | null;
   readonly name: string;
-  readonly filesystem: {
-    kind: string;
-    label: string;
-    uuid: string;
-    totalBytes: number;
-    usedBytes: number;
-    clean: boolean;
-  } | null;
+  readonly filesystem: SavedFilesystem | null;
   /** Set when its content is not in the point; the other fields say what it held then. Absent: it is. */
   readonly content?: 'leftOut' | undefined;
 }

@@ -1,6 +1,6 @@
 import type { points } from '@diskfleet/db';
 import { cleanText, type PointDisk } from '@diskfleet/protocol';
-import { type SavedDiskInfo, VaultError } from '@diskfleet/vault';
+import { type SavedDiskInfo, type SavedFilesystem, type SavedVolume, VaultError } from '@diskfleet/vault';
 import type { Ctx } from '../context.ts';
 import type { JobRow } from '../jobs/move.ts';
 import { type DiskRef, openSavedPoint, withExplorer } from '../vaults/openVaults.ts';
@@ -54,11 +54,18 @@ async function describeDisk(ctx: Ctx, ref: DiskRef, disk: SavedDiskInfo): Promis
   return toPointDisk(disk, ref.diskIndex, whole);
 }
 
-function toPointDisk(disk: SavedDiskInfo, index: number, whole: SavedDiskInfo['partitions'][number]['filesystem']): PointDisk {
+function toPointDisk(disk: SavedDiskInfo, index: number, whole: SavedFilesystem | null): PointDisk {
   const text = (value: string, length = 128) => cleanText(value).slice(0, length);
   const { sizeBytes, sectorBytes, usedBytes, table, tableId } = disk;
-  const filesystemOf = (found: SavedDiskInfo['partitions'][number]['filesystem']) =>
-    found && { ...found, kind: text(found.kind, 16), label: text(found.label), uuid: text(found.uuid, 64) };
+  const contentOf = ({ kind, label, uuid, totalBytes, usedBytes, clean, details }: SavedFilesystem) => {
+    const more = details === undefined ? {} : { details: text(details) };
+    return { kind: text(kind, 16), label: text(label), uuid: text(uuid, 64), totalBytes, usedBytes, clean, ...more };
+  };
+  const volumeOf = ({ name, sizeBytes, type, filesystem }: SavedVolume) => {
+    return { name: text(name, 256), sizeBytes, type: text(type, 32), filesystem: filesystem && contentOf(filesystem) };
+  };
+  const filesystemOf = (found: SavedFilesystem | null) =>
+    found && { ...contentOf(found), ...(found.volumes && { volumes: found.volumes.slice(0, 1024).map(volumeOf) }) };
   return {
     index,
     name: text(disk.name),
@@ -79,6 +86,7 @@ function toPointDisk(disk: SavedDiskInfo, index: number, whole: SavedDiskInfo['p
       id: partition.id === null ? null : text(partition.id, 64),
       name: text(partition.name),
       filesystem: filesystemOf(partition.filesystem),
+      ...(partition.content === undefined ? {} : { content: partition.content }),
     })),
   };
 }

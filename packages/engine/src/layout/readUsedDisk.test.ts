@@ -124,9 +124,9 @@ describe.skipIf(missing.length > 0)(title, () => {
     const { usedExtents: used, layout } = await readUsedDisk(load('kinds'));
     expect(layout.warnings).toEqual([]);
     expect(layout.partitions.map(({ filesystem }) => filesystem)).toMatchObject([
-      { kind: 'swap', label: 'paging', totalBytes: 8 * MIB, usedBytes: 4096, clean: true },
-      { kind: 'swsuspend', label: 'paging', totalBytes: 8 * MIB, usedBytes: 8 * MIB, clean: true },
-      { kind: 'luks2', label: 'vault', uuid: '', totalBytes: 4 * MIB, usedBytes: 4 * MIB, clean: true },
+      { kind: 'swap', label: 'paging', totalBytes: 8 * MIB, usedBytes: 4096, clean: null },
+      { kind: 'swsuspend', label: 'paging', totalBytes: 8 * MIB, usedBytes: 8 * MIB, clean: null },
+      { kind: 'luks2', label: 'vault', uuid: '', totalBytes: 4 * MIB, usedBytes: 4 * MIB, clean: null },
     ]);
     expect(usedIn(used, 1, 9)).toBe(4096);
     expect(usedIn(used, 9, 10)).toBe(MIB);

@@ -11,18 +11,14 @@ import {
   readPartitionTable,
   sliceDevice,
 } from '@diskfleet/disk';
-import { type Filesystem, FilesystemError, openFilesystem, type RecognisedVolume, recogniseVolume } from '@diskfleet/filesystem';
+import { type LogicalVolume, openPhysicalVolumes } from '@diskfleet/filesystem';
+import { groupFilesystem, OpenedVolumes } from './groupFilesystem.ts';
+import { nothing, openVolume, type VolumeContent } from './volumeContent.ts';
 
-/** What lies on a volume. `recognised` is set only where there is no reader for it, or its reader could not open it. */
-export interface VolumeContent {
-  readonly filesystem: Filesystem | null;
-  readonly recognised: RecognisedVolume | null;
-  /**
-   * Another kind whose marks the volume carries beside those of `filesystem`: one of them is left from earlier use, and we cannot
-   * know which. The reader may be looked through, but its map of used blocks is not believed.
-   */
-  readonly rival: string | null;
-}
+export { reasonOf, type VolumeContent } from './volumeContent.ts';
+
+/** More logical volumes than anybody has are not opened. */
+const MAX_LOGICAL_VOLUMES = 1000;
 
 interface VolumeOfPartition extends VolumeContent {
   readonly partition: Partition;
@@ -36,27 +32,69 @@ export interface DiskVolumes {
   readonly warnings: readonly string[];
 }
 
-const nothing: VolumeContent = { filesystem: null, recognised: null, rival: null };
+/** A volume on its way to be understood: what is a part of a volume group waits for the other parts. */
+interface Place {
+  readonly device: BlockDevice;
+  readonly what: string;
+  readonly content: VolumeContent;
+}
 
 export async function readVolumes(device: BlockDevice): Promise<DiskVolumes> {
   const warnings: string[] = [];
   const table = await readTable(device, warnings);
+  const open = async (volume: BlockDevice, what: string): Promise<Place> => ({
+    device: volume,
+    what,
+    content: await openVolume(volume, what, warnings),
+  });
   if (table === null) {
-    return { table, volumes: [], whole: await openVolume(device, 'the disk', warnings), warnings };
+    const [whole = nothing] = await joinGroups([await open(device, 'the disk')], warnings);
+    return { table, volumes: [], whole, warnings };
   }
-  const volumes: VolumeOfPartition[] = [];
-  for (const partition of table.partitions) {
-    const known = partition.role !== 'extended' && partition.sizeBytes > 0;
-    const content = known
-      ? await openVolume(
-          sliceDevice(device, partition.startBytes, partition.sizeBytes),
-          `partition ${partition.number}`,
-          warnings,
-        )
-      : nothing;
-    volumes.push({ partition, ...content });
+  const places: Place[] = [];
+  for (const { number, role, startBytes, sizeBytes } of table.partitions) {
+    const known = role !== 'extended' && sizeBytes > 0;
+    const volume = known ? sliceDevice(device, startBytes, sizeBytes) : device;
+    places.push(known ? await open(volume, `partition ${number}`) : { device: volume, what: '', content: nothing });
   }
+  const contents = await joinGroups(places, warnings);
+  const volumes = table.partitions.map((partition, index) => ({ partition, ...(contents[index] ?? nothing) }));
   return { table, volumes, whole: nothing, warnings };
+}
+
+/** The contents of the places, those of LVM put together from all of them. */
+async function joinGroups(places: readonly Place[], warnings: string[]): Promise<VolumeContent[]> {
+  const members = places.filter(({ content }) => content.recognised?.kind === 'lvm2');
+  const physicals = await openPhysicalVolumes(members.map(({ device }) => device));
+  const contents = new Map<LogicalVolume, VolumeContent>();
+  for (const [index, physical] of physicals.entries()) {
+    const what = members[index]?.what ?? '';
+    for (const doubt of physical?.doubts ?? []) warnings.push(`${what} (LVM): ${doubt}; all of it counts as used`);
+    for (const volume of physical?.volumes ?? []) {
+      if (contents.size >= MAX_LOGICAL_VOLUMES) break;
+      if (volume.device) contents.set(volume, await openLogical(volume.device, `${what}, ${volume.name}`, warnings));
+    }
+  }
+  const opened = new OpenedVolumes(contents);
+  return places.map((place) => {
+    const physical = physicals[members.indexOf(place)] ?? null;
+    if (physical === null || physical.groupName === null) return place.content;
+    return {
+      filesystem: groupFilesystem(physical, place.device.sizeBytes, opened),
+      recognised: null,
+      rival: place.content.recognised?.others[0] ?? null,
+      logicalVolumes: physical.volumes.map((volume) => ({ volume, content: opened.contentOf(volume) })),
+    };
+  });
+}
+
+/** A table in a logical volume makes it the disk of a virtual machine: a filesystem beside it is a remnant, or the table is. */
+async function openLogical(device: BlockDevice, what: string, warnings: string[]): Promise<VolumeContent> {
+  const content = await openVolume(device, what, warnings);
+  const table = await readTable(device, []);
+  return table === null || content.filesystem === null
+    ? { ...content, ...(table && nothing) }
+    : { ...content, rival: table.kind };
 }
 
 async function readTable(device: BlockDevice, warnings: string[]): Promise<PartitionTable | null> {
@@ -69,33 +107,4 @@ async function readTable(device: BlockDevice, warnings: string[]): Promise<Parti
     warnings.push(`the partition table cannot be used, so the whole disk counts as used: ${error.message}`);
     return null;
   }
-}
-
-async function openVolume(volume: BlockDevice, what: string, warnings: string[]): Promise<VolumeContent> {
-  try {
-    const filesystem = await openFilesystem(volume);
-    const marked = await recogniseVolume(volume);
-    if (filesystem === null) return { filesystem, recognised: marked, rival: null };
-    return { filesystem, recognised: null, rival: marked && marked.kind !== filesystem.info.kind ? marked.kind : null };
-  } catch (error) {
-    warnings.push(`${what}: its filesystem cannot be read, so all of it counts as used: ${reasonOf(error)}`);
-    return { filesystem: null, recognised: await nameOf(volume), rival: null };
-  }
-}
-
-/** The name of a volume that could not be opened: none of its bytes are left out, whatever the name. */
-async function nameOf(volume: BlockDevice): Promise<RecognisedVolume | null> {
-  try {
-    const found = await recogniseVolume(volume);
-    return found && { ...found, usedExtents: null, usedBytes: found.totalBytes };
-  } catch (error) {
-    reasonOf(error);
-    return null;
-  }
-}
-
-/** The message of an error that says something about the *bytes*; anything else is a fault of ours and goes on up. */
-export function reasonOf(error: unknown): string {
-  if (error instanceof FilesystemError || error instanceof DiskError) return error.message;
-  throw error;
 }

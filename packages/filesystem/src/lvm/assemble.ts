@@ -4,7 +4,7 @@
  * What a backup may leave out hangs on this, so every doubt has the whole physical volume taken: copies of the metadata that
  * differ, one that does not check, a change that was being made, an id that is there twice. Its volumes are shown all the same.
  */
-import { type BlockDevice, type Extent, intersectExtents, mergeExtents, sliceDevice } from '@diskfleet/disk';
+import { type BlockDevice, DiskError, type Extent, intersectExtents, mergeExtents, sliceDevice } from '@diskfleet/disk';
 import { FilesystemError } from '../errors.ts';
 import { type PvHeader, readLabel } from './label.ts';
 import { coverOf, logicalDevice, type Piece, piecesOf } from './logicalVolume.ts';
@@ -13,6 +13,9 @@ import { type GroupMember, type GroupVolume, parseVolumeGroup, type VolumeGroup 
 
 /** A map of more pieces than this costs more memory than it saves copying. */
 const MAX_PIECES = 2 ** 21;
+
+/** A cache on a thin pool on RAID, and some. */
+const MOST_LAYERS = 5;
 
 export interface LogicalVolume {
   /** As LVM prints it: `group/volume`. Both parts are fit to be names of folders. */
@@ -41,12 +44,14 @@ export interface PhysicalVolume {
    * @param inner what is used inside of logical volumes; those that are not in it are kept whole
    */
   usedExtents(inner: ReadonlyMap<LogicalVolume, readonly Extent[]>): Extent[];
+  /** How much of it belongs to the logical volume. */
+  bytesOf(volume: LogicalVolume): number;
 }
 
 /**
  * @param devices all volumes of one disk that may be physical volumes
  * @returns one for each device, null for those that have no label
- * @throws DiskError; what the bytes say ends in `doubts`
+ *   What the bytes say, or that they cannot be read, ends in `doubts`.
  */
 export async function openPhysicalVolumes(devices: readonly BlockDevice[]): Promise<(PhysicalVolume | null)[]> {
   const members: (Member | null)[] = [];
@@ -77,6 +82,7 @@ class Member implements PhysicalVolume {
   group: VolumeGroup | null = null;
   #place: GroupMember | null = null;
   #pieces: ReadonlyMap<LogicalVolume, GroupVolume> = new Map();
+  readonly #bytes = new Map<string, number>();
 
   constructor(device: BlockDevice, header: PvHeader, read: { copies: Copy[]; orphan: boolean; doubts: string[] }) {
     this.device = device;
@@ -109,6 +115,10 @@ class Member implements PhysicalVolume {
     this.group = group;
     this.#place = place;
     this.#pieces = volumes;
+    for (const { member, volume, extentCount } of group.allocations) {
+      if (member !== place.name) continue;
+      this.#bytes.set(volume, (this.#bytes.get(volume) ?? 0) + extentCount * group.extentBytes);
+    }
     const { dataAreas, metadataAreas, bootAreas } = this.header;
     const data = { offsetBytes: place.startBytes, lengthBytes: place.extentCount * group.extentBytes };
     if (place.missing) this.doubts.push('its volume group did without it for a while, and it may be out of date');
@@ -144,6 +154,10 @@ class Member implements PhysicalVolume {
     return mergeExtents(used);
   }
 
+  bytesOf(volume: LogicalVolume): number {
+    return this.#bytes.get(this.#pieces.get(volume)?.name ?? '') ?? 0;
+  }
+
   /** Null where there are too many to be worth it. */
   #cover(pieces: Iterable<Piece>, { name, startBytes }: GroupMember): Extent[] | null {
     const found: Extent[] = [];
@@ -176,9 +190,9 @@ async function readMember(device: BlockDevice): Promise<Member | null> {
   return new Member(device, header, { copies, orphan: orphan && copies.length === 0 && doubts.length === 0, doubts });
 }
 
-/** The message of an error that says something about the bytes; what the medium fails at goes on up. */
+/** The message of an error that says something about the bytes, or that they cannot be read. */
 function reasonOf(error: unknown): string {
-  if (error instanceof FilesystemError) return error.message;
+  if (error instanceof FilesystemError || error instanceof DiskError) return error.message;
   throw error;
 }
 
@@ -258,7 +272,7 @@ function openVolumes(group: VolumeGroup, here: ReadonlyMap<string, Member>): Map
   return opened;
 }
 
-/** Each volume that is for people where its first extent on this disk lies; those that have none of their own on the first member. */
+/** Each volume that is for people where its first extent on this disk lies; those that have none here on the first member. */
 function show(group: VolumeGroup, here: ReadonlyMap<string, Member>, volumes: ReadonlyMap<LogicalVolume, GroupVolume>): void {
   const [fallback] = here.values();
   const homes = new Map<string, Member>();
@@ -266,9 +280,16 @@ function show(group: VolumeGroup, here: ReadonlyMap<string, Member>, volumes: Re
     const home = here.get(member);
     if (home && !homes.has(volume)) homes.set(volume, home);
   }
-  for (const [logical, { name, visible, segments }] of volumes) {
-    const first = segments?.[0]?.stripes[0]?.member;
-    const home = (first === undefined ? undefined : here.get(first)) ?? homes.get(name) ?? fallback;
-    if (visible) home?.volumes.push(logical);
+  for (const { name, segments } of group.volumes) {
+    const first = here.get(segments?.[0]?.stripes[0]?.member ?? '');
+    if (first) homes.set(name, first);
   }
+  // What stands on other volumes (a thin volume on a pool on its data) is where those are.
+  for (let depth = 0; depth < MOST_LAYERS; depth += 1) {
+    for (const { name, parts } of group.volumes) {
+      const home = homes.get(parts.find((part) => homes.has(part)) ?? '');
+      if (home && !homes.has(name)) homes.set(name, home);
+    }
+  }
+  for (const [logical, { name, visible }] of volumes) if (visible) (homes.get(name) ?? fallback)?.volumes.push(logical);
 }

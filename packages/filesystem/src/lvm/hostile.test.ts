@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises';
-import { type BlockDevice, memoryDevice, sliceDevice } from '@diskfleet/disk';
+import { type BlockDevice, DiskError, memoryDevice, sliceDevice } from '@diskfleet/disk';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { FilesystemError } from '../errors.ts';
 import { describeNeeding, failingDevice, makeScratch, type Scratch, seededRandom } from '../testing/index.ts';
@@ -246,10 +246,15 @@ describe('hostile text', () => {
     expect(whole).toBeGreaterThan(100);
   });
 
-  it('a disk that cannot be read is no doubt but an error of the medium', async () => {
-    await expect(openPhysicalVolumes([failingDevice(memoryDevice(sound()), 0)])).rejects.toMatchObject({
-      code: 'DISK_READ_FAILED',
-    });
+  it('metadata the medium does not give is a doubt like any other', async () => {
+    const device = memoryDevice(sound());
+    const read = async (offsetBytes: number, target: Uint8Array) => {
+      if (offsetBytes >= 4096) throw new DiskError('DISK_READ_FAILED', 'a bad sector', { retry: 'never' });
+      await device.read(offsetBytes, target);
+    };
+    const [found] = await openAll({ ...device, read });
+    expect(found).toMatchObject({ names: [], usedMib: 8, doubts: ['a bad sector', expect.any(String)] });
+    expect(await openPhysicalVolumes([failingDevice(memoryDevice(sound()), 0)])).toEqual([null]);
   });
 });
 

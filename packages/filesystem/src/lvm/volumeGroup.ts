@@ -44,6 +44,8 @@ export interface GroupVolume {
   readonly segments: readonly Segment[] | null;
   /** A snapshot or thin volume reads the extents of this one too, also where its own filesystem has nothing any more. */
   readonly shared: boolean;
+  /** The volumes its pieces name: what it stands on. */
+  readonly parts: readonly string[];
 }
 
 interface Allocation {
@@ -102,7 +104,15 @@ function volumesOf(sections: readonly ConfigSection[], members: readonly GroupMe
   for (const section of sections) raws.push(rawVolumeOf(section, { names, extentBytes, allocations, opaque }));
   const uses = usesOf(sections, raws);
   checkAllocations(allocations, members);
-  return { volumes: raws.map((raw) => judged(raw, uses.get(raw.name) ?? [])), allocations, opaque };
+  const parts = new Map<string, string[]>();
+  for (const [name, list] of uses)
+    for (const { by } of list) {
+      const known = parts.get(by);
+      if (known === undefined) parts.set(by, [name]);
+      else known.push(name);
+    }
+  const volumes = raws.map((raw) => ({ ...judged(raw, uses.get(raw.name) ?? []), parts: parts.get(raw.name) ?? [] }));
+  return { volumes, allocations, opaque };
 }
 
 interface RawVolume {
@@ -196,6 +206,7 @@ function areasOf(piece: ConfigSection, key: string): { member: string; startExte
 }
 
 interface Use {
+  readonly by: string;
   readonly type: string;
   readonly key: string;
   /** A snapshot that flows back into its origin. */
@@ -212,8 +223,9 @@ function usesOf(sections: readonly ConfigSection[], volumes: readonly RawVolume[
       for (const { key, text } of piece.texts()) {
         if (!known.has(text) || text === section.name) continue;
         const before = uses.get(text);
-        if (before === undefined) uses.set(text, [{ type, key, merging }]);
-        else before.push({ type, key, merging });
+        const use = { by: section.name, type, key, merging };
+        if (before === undefined) uses.set(text, [use]);
+        else before.push(use);
       }
     }
   }
@@ -225,7 +237,10 @@ function isReader({ type, key, merging }: Use): boolean {
   return !merging && ((type === 'snapshot' && key === 'origin') || (type === 'thin' && key === 'external_origin'));
 }
 
-function judged({ name, extentCount, type, plain, visible, segments }: RawVolume, uses: readonly Use[]): GroupVolume {
+function judged(
+  { name, extentCount, type, plain, visible, segments }: RawVolume,
+  uses: readonly Use[],
+): Omit<GroupVolume, 'parts'> {
   const owner = uses.find((use) => !isReader(use));
   const readable = visible && plain && owner === undefined;
   return {

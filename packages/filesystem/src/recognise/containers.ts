@@ -18,7 +18,14 @@ const LUKS_MAGIC = 'LUKS\xba\xbe';
 const LUKS_SECOND_MAGIC = 'SKUL\xba\xbe';
 const LUKS_SECOND_PLACES = [0x4000, 0x8000, 0x10000, 0x20000, 0x40000, 0x80000, 0x100000, 0x200000, 0x400000];
 
-/** LUKS (On-Disk Format 1.2.3 and LUKS2 1.1.3): | 6 | 2 | version, big-endian | 24 | 48 | label (2) | 168 | 40 | uuid | */
+/** The JSON text of LUKS2 begins behind the binary header; its first segment says how the data is encrypted. */
+const LUKS_JSON_OFFSET_BYTES = 4096;
+const LUKS_JSON_BYTES = 12 << 10;
+
+/**
+ * LUKS (On-Disk Format 1.2.3 and LUKS2 1.1.3), big-endian: | 6 | 2 | version | 168 | 40 | uuid |
+ * Version 1: | 8 | 32 | cipher | 40 | 32 | mode | 108 | 4 | bytes of the key |, version 2: | 24 | 48 | label |
+ */
 export const luks: Recogniser = {
   kind: 'luks2',
   magics: [{ atBytes: 0, bytes: LUKS_MAGIC }, ...LUKS_SECOND_PLACES.map((atBytes) => ({ atBytes, bytes: LUKS_SECOND_MAGIC }))],
@@ -27,7 +34,14 @@ export const luks: Recogniser = {
     const version = header?.u16be(6);
     if (!header || (version !== 1 && version !== 2) || (version === 1 && magicAt > 0)) return null;
     const uuid = textOf(header.slice(168, 40));
-    return version === 1 ? { kind: 'luks1', uuid } : { kind: 'luks2', uuid, label: textOf(header.slice(24, 48)) };
+    if (version === 1) {
+      if (header.u8(8) === 0) return { kind: 'luks1', uuid };
+      const details = `${textOf(header.slice(8, 32))}-${textOf(header.slice(40, 32))}, key of ${header.u32be(108) * 8} bits`;
+      return { kind: 'luks1', uuid, details };
+    }
+    const json = await volume.at(magicAt + LUKS_JSON_OFFSET_BYTES, LUKS_JSON_BYTES);
+    const details = /"encryption"\s*:\s*"([\w:.-]{1,64})"/.exec(json?.bytes.toString('latin1') ?? '')?.[1] ?? '';
+    return { kind: 'luks2', uuid, label: textOf(header.slice(24, 48)), details };
   },
 };
 
@@ -64,7 +78,10 @@ export const linuxRaid: Recogniser = {
 /** BitLocker To Go shows itself as FAT32 and hides a GUID at 424; a fixed disk has its name where NTFS has its own. */
 const BITLOCKER_GUID = Buffer.from('3bd66749292ed84a8399f6a339e3d001', 'hex');
 
-/** BitLocker (libbde, BitLocker Drive Encryption format). It has no label and no id outside of its encrypted metadata. */
+/**
+ * BitLocker (libbde, BitLocker Drive Encryption format). It has no label outside of what is encrypted. Its id is in the metadata, of
+ * which the boot sector says where it begins: at 176, To Go at 440. | 0 | 8 | -FVE-FS- | 10 | 2 | version 2 | 80 | 16 | id |
+ */
 export const bitlocker: Recogniser = {
   kind: 'bitlocker',
   magics: [
@@ -73,9 +90,20 @@ export const bitlocker: Recogniser = {
   ],
   async describe(volume, magicAt) {
     const boot = await volume.at(0, 512);
-    return boot?.u8(0) === 0xeb && boot.u16(510) === 0xaa55 && (magicAt === 3 || boot.u8(16) > 0) ? {} : null;
+    if (boot?.u8(0) !== 0xeb || boot.u16(510) !== 0xaa55 || (magicAt !== 3 && boot.u8(16) === 0)) return null;
+    const block = await volume.at(Number(boot.u64big(magicAt === 3 ? 176 : 440)), 128);
+    const sound = block?.slice(0, 8).toString('latin1') === '-FVE-FS-' && block.u16(10) === 2;
+    return sound ? { uuid: formatGuid(block.slice(80, 16)) } : {};
   },
 };
+
+/** As Windows writes it: the first three numbers have their bytes the other way round. */
+function formatGuid(bytes: Buffer): string {
+  const id = Buffer.from(bytes);
+  id.subarray(0, 4).swap32();
+  id.subarray(4, 8).swap16();
+  return formatUuid(id);
+}
 
 const BCACHE_MAGIC = '\xc6\x85\x73\xf6\x4e\x1a\x45\xca\x82\x65\xf5\x7f\x48\xba\x6d\x81';
 const BCACHEFS_MAGIC = '\xc6\x85\x73\xf6\x66\xce\x90\xa9\xd9\x6a\x60\xcf\x80\x3d\xf7\xef';

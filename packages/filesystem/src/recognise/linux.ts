@@ -1,6 +1,32 @@
 /** Filesystems of Linux without a reader of ours, or whose reader could not open them. */
 import { formatUuid, type Recogniser, textOf, wideTextOf } from './recogniser.ts';
 
+const EXT_SUPER_BYTES = 1024;
+const EXT_JOURNAL_DEVICE = 0x8;
+
+/**
+ * ext2, ext3, ext4 and a journal of theirs on a volume of its own (kernel.org, "ext4 Data Structures and Algorithms"), at 1 KiB:
+ * | 0 | 4 | inodes | 4 | 4 | blocks | 24 | 4 | log2 of block size - 10 | 32 | 4 | blocks per group | 76 | 4 | revision | 92, 96, 100 | 4 each |
+ * features | 104 | 16 | uuid | 120 | 16 | label | 336 | 4 | blocks, upper half |
+ */
+export const ext: Recogniser = {
+  kind: 'ext4',
+  magics: [{ atBytes: EXT_SUPER_BYTES + 56, bytes: '\x53\xef' }],
+  async describe(volume) {
+    const block = await volume.at(EXT_SUPER_BYTES, 1024);
+    if (block === null || block.u32(24) > 6 || block.u32(76) > 1 || block.u32(4) === 0) return null;
+    const [compatible, incompatible, readOnly] = [block.u32(92), block.u32(96), block.u32(100)];
+    const named = { uuid: formatUuid(block.slice(104, 16)), label: textOf(block.slice(120, 16)) };
+    if ((incompatible & EXT_JOURNAL_DEVICE) !== 0) return { ...named, kind: 'jbd' };
+    if (block.u32(0) === 0 || block.u32(32) === 0) return null;
+    const upper = (incompatible & 0x80) === 0 ? 0 : block.u32(336);
+    const totalBytes = (block.u32(4) + upper * 2 ** 32) * 2 ** (10 + block.u32(24));
+    // Anything more than ext3 may have makes it ext4.
+    if ((incompatible & ~0x16) !== 0 || (readOnly & ~0x7) !== 0) return { ...named, totalBytes, kind: 'ext4' };
+    return { ...named, totalBytes, kind: (compatible & 0x4) === 0 ? 'ext2' : 'ext3' };
+  },
+};
+
 /** XFS (xfs_format.h), big-endian: | 4 | 4 | block size | 8 | 8 | blocks | 32 | 16 | uuid | 108 | 12 | label | */
 export const xfs: Recogniser = {
   kind: 'xfs',

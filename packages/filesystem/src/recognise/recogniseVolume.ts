@@ -1,16 +1,16 @@
 /**
- * Names what lies on a volume by its magic, in the manner of libblkid: for kinds we have no reader for, and for volumes their
- * reader could not open. Nothing here is enough to leave bytes out of a backup, with one exception: swap space.
+ * Names what lies on a volume by its magic, in the manner of libblkid: kinds we have no reader for, volumes their reader could not
+ * open, and the remains of earlier use beside what a reader opened. Nothing here is enough to leave bytes out of a backup, with one exception: swap space.
  */
 import { type BlockDevice, type Extent, sumBytes } from '@diskfleet/disk';
 import { FilesystemError } from '../errors.ts';
 import { apfs, hfsplus } from './apple.ts';
 import { bcache, bitlocker, linuxRaid, luks, lvm2 } from './containers.ts';
-import { btrfs, erofs, f2fs, jfs, reiserfs, squashfs, xfs } from './linux.ts';
+import { btrfs, erofs, ext, f2fs, jfs, reiserfs, squashfs, xfs } from './linux.ts';
 import { iso9660, udf } from './optical.ts';
 import { type Description, type RecognisedKind, type Recogniser, VolumeBytes } from './recogniser.ts';
 import { swap, swsuspend } from './swap.ts';
-import { exfat, refs } from './windows.ts';
+import { exfat, fat, ntfs, refs } from './windows.ts';
 import { zfs } from './zfs.ts';
 
 /** In this order: what holds volumes before what holds files, as a container may show remains of what it replaced. */
@@ -24,11 +24,14 @@ const recognisers: readonly Recogniser[] = [
   swap,
   xfs,
   btrfs,
+  ext,
   f2fs,
   apfs,
   hfsplus,
   refs,
   exfat,
+  ntfs,
+  fat,
   squashfs,
   erofs,
   jfs,
@@ -49,6 +52,10 @@ export interface RecognisedVolume {
   /** The bytes worth keeping of `totalBytes`; null: all of them. Set for swap space that no other kind claims. */
   readonly usedExtents: readonly Extent[] | null;
   readonly usedBytes: number;
+  /** Other kinds whose marks it carries too. */
+  readonly others: readonly RecognisedKind[];
+  /** What else people may want to know, or empty. */
+  readonly details: string;
 }
 
 /**
@@ -70,6 +77,8 @@ export async function recogniseVolume(device: BlockDevice): Promise<RecognisedVo
     totalBytes,
     usedExtents,
     usedBytes: usedExtents === null ? totalBytes : sumBytes(usedExtents),
+    others: others.map(({ kind }) => kind),
+    details: first.details ?? '',
   };
 }
 

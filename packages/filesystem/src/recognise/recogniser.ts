@@ -16,6 +16,8 @@ export interface Description {
   readonly uuid?: string;
   readonly totalBytes?: number;
   readonly usedExtents?: readonly Extent[];
+  /** What else people may want to know: of what is encrypted, how. */
+  readonly details?: string;
 }
 
 export type RecognisedKind =
@@ -26,14 +28,22 @@ export type RecognisedKind =
   | 'btrfs'
   | 'erofs'
   | 'exfat'
+  | 'ext2'
+  | 'ext3'
+  | 'ext4'
   | 'f2fs'
+  | 'fat12'
+  | 'fat16'
+  | 'fat32'
   | 'hfsplus'
   | 'iso9660'
+  | 'jbd'
   | 'jfs'
   | 'linux-raid'
   | 'luks1'
   | 'luks2'
   | 'lvm2'
+  | 'ntfs'
   | 'refs'
   | 'reiserfs'
   | 'squashfs'

@@ -1,5 +1,33 @@
-/** What Windows formats and we do not read, or could not open. */
-import type { Recogniser } from './recogniser.ts';
+/** What Windows formats. */
+import { decodeBootSector } from '../fat/bootSector.ts';
+import { parseBootSector } from '../ntfs/bootSector.ts';
+import { type Recogniser, textOf } from './recogniser.ts';
+
+/** NTFS, by its boot sector. Its label is inside. */
+export const ntfs: Recogniser = {
+  kind: 'ntfs',
+  magics: [{ atBytes: 3, bytes: 'NTFS    ' }],
+  async describe(volume) {
+    const boot = await volume.at(0, 512);
+    if (boot === null) return null;
+    const { serial, volumeBytes } = parseBootSector(boot.bytes);
+    return { uuid: serial, totalBytes: volumeBytes };
+  },
+};
+
+/** FAT, by its boot sector alone, whose label may be an old one: the one that counts is in the root directory. */
+export const fat: Recogniser = {
+  kind: 'fat32',
+  magics: [{ atBytes: 510, bytes: '\x55\xaa' }],
+  async describe(volume) {
+    const boot = await volume.at(0, 512);
+    const geometry = boot && decodeBootSector(boot.bytes);
+    if (!geometry) return null;
+    const { kind, serial, totalBytes, bootLabel } = geometry;
+    const label = textOf(bootLabel);
+    return { kind, totalBytes, uuid: serial === 0 ? '' : shortId(serial), label: label === 'NO NAME' ? '' : label };
+  },
+};
 
 /** ReFS (libfsrefs): | 3 | 8 | name | 16 | 4 | FSRS | 24 | 8 | sectors | 32 | 4 | bytes per sector |. Its label is inside. */
 export const refs: Recogniser = {
@@ -20,7 +48,12 @@ export const exfat: Recogniser = {
   async describe(volume) {
     const boot = await volume.at(0, 512);
     if (boot?.u16(510) !== 0xaa55) return null;
-    const serial = boot.u32(100).toString(16).toUpperCase().padStart(8, '0');
-    return { uuid: serial === '00000000' ? '' : `${serial.slice(0, 4)}-${serial.slice(4)}` };
+    return { uuid: boot.u32(100) === 0 ? '' : shortId(boot.u32(100)) };
   },
 };
+
+/** `1234-ABCD` */
+function shortId(serial: number): string {
+  const digits = serial.toString(16).toUpperCase().padStart(8, '0');
+  return `${digits.slice(0, 4)}-${digits.slice(4)}`;
+}

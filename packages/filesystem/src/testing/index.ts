@@ -1,3 +1,5 @@
+export { groupText, linear, MEMBER_IDS, physicalVolume, type TextVolume, volume, writeText } from '../lvm/testing/groupText.ts';
+export { LVM_NEEDS, lvmTools } from '../lvm/testing/lvmTools.ts';
 export * as handMadeVolumes from '../recognise/testing/handMade.ts';
 export { codedOnly, exercise, isCoded } from './exercise.ts';
 export { expectCode, type FilesystemFixture, filesystemContract } from './filesystemContract.ts';

@@ -28,6 +28,22 @@ const headerShape: z.ZodType<PointHeader> = z.strictObject({
   storedBytes: size,
 });
 
+/** What a volume holds. Of an LVM physical volume also its logical volumes, and what those hold: no deeper. */
+const contentShape = z.object({
+  kind: z.string(),
+  label: z.string(),
+  uuid: z.string(),
+  totalBytes: size,
+  usedBytes: size,
+  clean: z.boolean().nullable(),
+  details: z.string().optional(),
+});
+const filesystemShape = contentShape.extend({
+  volumes: z
+    .array(z.object({ name: z.string(), sizeBytes: size, type: z.string(), filesystem: contentShape.nullable() }))
+    .optional(),
+});
+
 const partitionShape = z.object({
   number: z.int(),
   startBytes: size,
@@ -36,16 +52,7 @@ const partitionShape = z.object({
   typeName: z.string(),
   id: z.string().nullable(),
   name: z.string(),
-  filesystem: z
-    .object({
-      kind: z.string(),
-      label: z.string(),
-      uuid: z.string(),
-      totalBytes: size,
-      usedBytes: size,
-      clean: z.boolean(),
-    })
-    .nullable(),
+  filesystem: filesystemShape.nullable(),
   content: z.literal('leftOut').optional(),
 });
 

@@ -3,7 +3,7 @@
  * The tools see the devices they are given and nothing else of this machine, and keep their locks and copies in the scratch folder.
  */
 import { mkdir } from 'node:fs/promises';
-import { runTool, type Scratch } from '../../testing/index.ts';
+import { runTool, type Scratch } from '../../testing/scratch.ts';
 
 export const LVM_NEEDS = { tools: ['pvcreate', 'vgcreate', 'lvcreate', 'vgcfgrestore', 'losetup'], root: true };
 
