@@ -82,10 +82,6 @@ export interface PointHeader {
   readonly storedBytes: number;
 }
 
-/** One partition as it was when backed up, for listing and planning without opening the image. */
-export interface SavedPartition {
-  readonly number: number;
-  readonly startBytes: number;
 /** A filesystem, or what else a volume may hold. */
 export interface SavedFilesystem {
   readonly kind: string;
@@ -107,6 +103,10 @@ export interface SavedVolume {
   readonly filesystem: SavedFilesystem | null;
 }
 
+/** One partition as it was when backed up, for listing and planning without opening the image. */
+export interface SavedPartition {
+  readonly number: number;
+  readonly startBytes: number;
   readonly sizeBytes: number;
   readonly type: string;
   readonly typeName: string;
