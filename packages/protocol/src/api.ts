@@ -159,6 +159,8 @@ export interface ExplorerEntry {
   /** For `partition`: filesystem and label; browsable says whether it can be opened. */
   readonly description: string | null;
   readonly browsable: boolean;
+  /** A partition that is not part of the restore point. */
+  readonly leftOut?: boolean;
 }
 export interface ExplorerPage {
   readonly path: string;
@@ -195,6 +197,10 @@ export interface RestorePlanView {
     readonly toStartBytes: number;
     readonly label: string;
     readonly filesystem: string | null;
+    /** Not part of the restore point. `keep`: the target has it, not a byte of it is written; `create`: without content; `drop`: no room. */
+    readonly content?: 'leftOut';
+    /** With `create`: what lies in its place on the target is not touched. */
+    readonly untouched?: boolean;
   }[];
   /** `newestPoint` is the newest restore point that holds a backup of this, or null: "no backup exists of this". */
   readonly losses: readonly {

@@ -56,10 +56,12 @@ function toEntry({ name, type, sizeBytes, modifiedAtMs, linkTarget, partition, l
     linkTarget,
     description: partition ? describe(partition) : null,
     browsable: listable,
+    ...(partition?.content === 'leftOut' ? { leftOut: true } : {}),
   };
 }
 
-function describe({ filesystem, name, typeName }: NonNullable<ExploreEntry['partition']>): string {
+function describe({ filesystem, name, typeName, content }: NonNullable<ExploreEntry['partition']>): string {
   const label = filesystem?.label || name;
-  return [filesystem?.kind ?? typeName, label].filter(Boolean).join(' · ');
+  const absent = content === 'leftOut' ? 'not part of this restore point' : '';
+  return [filesystem?.kind ?? typeName, label, absent].filter(Boolean).join(' · ');
 }

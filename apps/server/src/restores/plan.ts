@@ -61,15 +61,12 @@ export async function planDiskRestore(ctx: Ctx, user: UserView, input: PlanInput
 function visible(plan: RestorePlan) {
   const { planHash, fits, reasons, warnings, pointId, diskIndex, bootSteps, estimatedBytes } = plan;
   const { path, name, serial, sizeBytes, create } = plan.target;
-  const partitions = plan.partitions.map(({ number, action, fromBytes, toBytes, toStartBytes, label, filesystem }) => ({
-    number,
-    action,
-    fromBytes,
-    toBytes,
-    toStartBytes,
-    label,
-    filesystem,
-  }));
+  const partitions = plan.partitions.map(
+    ({ number, action, fromBytes, toBytes, toStartBytes, label, filesystem, content, untouched }) => {
+      const about = { number, action, fromBytes, toBytes, toStartBytes, label, filesystem };
+      return content === undefined ? about : { ...about, content, untouched: untouched === true };
+    },
+  );
   const target = { path, name, serial, sizeBytes, create };
   return { planHash, fits, reasons, warnings, pointId, diskIndex, target, partitions, bootSteps, estimatedBytes };
 }

@@ -4,9 +4,11 @@
  */
 import type { BlockDevice } from '@diskfleet/disk';
 import { type DirectoryEntry, type FileReader, type Filesystem, FilesystemError, type NamedStream } from '@diskfleet/filesystem';
+import type { SavedDiskInfo } from '@diskfleet/vault';
 import { EngineError } from '../errors.ts';
 import { layoutOf } from '../layout/readLayout.ts';
 import { readVolumes } from '../layout/readVolumes.ts';
+import { withLeftOut } from '../layout/withLeftOut.ts';
 import type { DiskLayout, ExploreEntry, ExploreFile, Explorer, LayoutPartition } from '../types.ts';
 import { cachedDevice } from './cachedDevice.ts';
 import { PathFinder } from './lookUp.ts';
@@ -19,14 +21,18 @@ interface Volume {
   readonly finder: PathFinder;
 }
 
+/** A saved disk knows which of its partitions are not in its point. */
+type DiskToExplore = BlockDevice & { readonly info?: Pick<SavedDiskInfo, 'partitions'> };
+
 /**
  * @param device stays open and belongs to the caller; close it when done exploring
  * @throws DiskError when the disk itself cannot be read
  */
-export async function explore(device: BlockDevice): Promise<Explorer> {
+export async function explore(device: DiskToExplore): Promise<Explorer> {
   const cached = cachedDevice(device);
   const found = await readVolumes(cached);
-  const layout = await layoutOf(cached, found);
+  const whole = await layoutOf(cached, found);
+  const layout = device.info === undefined ? whole : withLeftOut(whole, device.info);
   const volumes = new Map<number, Volume>();
   if (found.whole.filesystem !== null) volumes.set(0, volumeOf(found.whole.filesystem));
   for (const { partition, filesystem } of found.volumes) {
@@ -71,6 +77,9 @@ function placeOfPath({ layout, volumes }: Walk, path: string): Place | null {
     const numbers = layout.partitions.map(({ number }) => number).join(', ');
     const known = numbers === '' ? 'it has none' : `it has ${numbers}`;
     throw new EngineError('PARTITION_NOT_FOUND', `${path}: a path begins with the number of a partition of this disk (${known})`);
+  }
+  if (partition.content === 'leftOut') {
+    throw new EngineError('PARTITION_LEFT_OUT', `partition ${partition.number} is not part of this restore point`);
   }
   const volume = volumes.get(partition.number);
   if (volume === undefined)
@@ -156,6 +165,6 @@ function contentEntry({ entry, stream: named }: { entry: DirectoryEntry; stream:
 
 function partitionEntry({ volumes }: Walk, partition: LayoutPartition | null): ExploreEntry {
   const name = partition === null ? '' : String(partition.number);
-  const listable = partition === null || volumes.has(partition.number);
+  const listable = partition === null || (partition.content !== 'leftOut' && volumes.has(partition.number));
   return { name, type: 'directory', sizeBytes: 0, modifiedAtMs: null, mode: null, linkTarget: null, partition, listable };
 }

@@ -9,9 +9,10 @@ import {
 } from '@diskfleet/disk';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
+import { explore } from '../explore/explore.ts';
 import { Harness } from '../testing/harness.ts';
 import { bytesOf, fillWithNoise, gptOf, makeNoiseDisk, mbrOf, SECTOR_BYTES, type Span } from '../testing/tableDisks.ts';
-import type { RestorePlan } from '../types.ts';
+import type { ExploreEntry, RestorePlan } from '../types.ts';
 
 const MIB = 1024 * 1024;
 const SECTORS = 24_576;
@@ -57,6 +58,12 @@ async function tableOf(path: string): Promise<PartitionTable | null> {
   } finally {
     await device.close();
   }
+}
+
+async function listed(entries: AsyncIterable<ExploreEntry>): Promise<ExploreEntry[]> {
+  const all: ExploreEntry[] = [];
+  for await (const entry of entries) all.push(entry);
+  return all;
 }
 
 const actions = ({ partitions }: RestorePlan) =>
@@ -238,6 +245,21 @@ describe('restoring a point that holds some partitions', () => {
       bytesOf(harness.path('one'), { offsetBytes: 0, lengthBytes: 2 * MIB }).equals(bytesOf(harness.path('source'), second)),
     ).toBe(true);
     await expect(ask(3)).rejects.toMatchObject({ code: 'PARTITION_LEFT_OUT' });
+  });
+
+  test('explore names what is not in the point and does not call it empty', async () => {
+    const pointId = await prepare(three, [1, 2]);
+    const disk = await (await (await harness.openVault()).openPoint(pointId)).openDisk(0);
+    const explorer = await explore(disk);
+    const entries = await listed(explorer.list('/'));
+    expect(entries.map(({ partition, listable }) => `${partition?.content ?? 'here'} ${listable}`)).toEqual([
+      'here false',
+      'here false',
+      'leftOut false',
+    ]);
+    await expect(listed(explorer.list('/3/any'))).rejects.toMatchObject({ code: 'PARTITION_LEFT_OUT' });
+    await expect(explorer.open('/3/any')).rejects.toMatchObject({ code: 'PARTITION_LEFT_OUT' });
+    await disk.close();
   });
 
   test('the map of such a point has nothing of what was left out', async () => {
