@@ -2,7 +2,7 @@
  * A physical volume of LVM as a filesystem of its own: its used blocks are its metadata and what the logical volumes on it use, its
  * folders the volume group and the volumes in it. So whoever knows filesystems (backup, explore, the cutter) need not know LVM.
  */
-import type { Extent } from '@diskfleet/disk';
+import { type Extent, mergeExtents } from '@diskfleet/disk';
 import {
   type DirectoryEntry,
   type FileExtent,
@@ -13,6 +13,7 @@ import {
   type LogicalVolume,
   type PhysicalVolume,
   type UsedMap,
+  type VolatileFile,
 } from '@diskfleet/filesystem';
 import { usedOfContent } from './usedOfContent.ts';
 import type { VolumeContent } from './volumeContent.ts';
@@ -71,8 +72,9 @@ export function groupFilesystem(physical: PhysicalVolume, sizeBytes: number, ope
     },
     root: async () => folder('', 'root'),
     readDirectory: (directory) => inside.list(directory),
-    openFile: (file) => inside.open(file),
+    openFile: (file, options) => inside.open(file, options),
     fileLayouts: () => layoutsOf(physical, volumes, opened),
+    volatileFiles: () => volatileOf(physical, opened),
   };
 }
 
@@ -130,10 +132,11 @@ class Folders {
     }
   }
 
-  async open(file: DirectoryEntry) {
-    if (file.type !== 'file') throw new FilesystemError('FS_NOT_A_FILE', `${file.name} is not a file`);
+  async open(file: DirectoryEntry, options?: { readonly stream?: string }) {
+    if (file.type !== 'file' && options?.stream === undefined)
+      throw new FilesystemError('FS_NOT_A_FILE', `${file.name} is not a file`);
     const { filesystem, ref } = this.#find(file);
-    return filesystem.openFile({ ...file, ref });
+    return filesystem.openFile({ ...file, ref }, options);
   }
 
   /** What we cannot list is no folder: it has a size and a name. */
@@ -152,16 +155,36 @@ class Folders {
   }
 }
 
-/** Of the volumes all of whose free bytes are known to be free, the files that lie on this physical volume alone. */
+/** A volume whose free bytes are known to be free. */
+function trusted(volume: LogicalVolume, content: VolumeContent | null): Filesystem | null {
+  return content !== null && content.rival === null && volume.exclusive ? content.filesystem : null;
+}
+
+/** What of these lies on this physical volume, of whichever volume it is. */
+async function volatileOf(physical: PhysicalVolume, opened: OpenedVolumes): Promise<VolatileFile[]> {
+  const found: VolatileFile[] = [];
+  for (const [volume, content] of opened.contents) {
+    const filesystem = trusted(volume, content);
+    if (filesystem === null || physical.bytesOf(volume) === 0) continue;
+    const here = (extents: readonly Extent[]) =>
+      mergeExtents(extents.flatMap((range) => [...volume.locate(range)].filter(({ on }) => on === physical).map(({ at }) => at)));
+    for (const { kind, path, extents, mustBeZero } of (await filesystem.volatileFiles?.()) ?? []) {
+      found.push({ kind, path: `${volume.name}/${path}`, extents: here(extents), mustBeZero: here(mustBeZero) });
+    }
+  }
+  return found;
+}
+
+/** Of the volumes that begin here the files that lie on this physical volume alone. */
 async function* layoutsOf(
   physical: PhysicalVolume,
   volumes: readonly LogicalVolume[],
   opened: OpenedVolumes,
 ): AsyncGenerator<FileLayout> {
   for (const [index, volume] of volumes.entries()) {
-    const content = opened.contentOf(volume);
-    if (!content?.filesystem?.fileLayouts || content.rival !== null || !volume.exclusive) continue;
-    for await (const layout of content.filesystem.fileLayouts()) {
+    const filesystem = trusted(volume, opened.contentOf(volume));
+    if (!filesystem?.fileLayouts) continue;
+    for await (const layout of filesystem.fileLayouts()) {
       const extents = placed(layout.extents, physical, volume);
       if (extents === null) continue;
       yield { ...layout, path: `${volume.name}/${layout.path}`, ref: `${index}:${layout.ref}`, extents };

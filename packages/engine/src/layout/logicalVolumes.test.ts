@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { type BlockDevice, type Extent, intersectExtents, memoryDevice, readBytes, sumBytes } from '@diskfleet/disk';
 import { type LogicalVolume, openFilesystem, openPhysicalVolumes } from '@diskfleet/filesystem';
 import { groupText, linear, MEMBER_IDS, physicalVolume, type TextVolume, volume, writeText } from '@diskfleet/filesystem/testing';
@@ -7,6 +7,7 @@ import { explore } from '../explore/explore.ts';
 import { copyInto, MIB, makeDisk, makeTree, makeVolume, missingTools, noise } from '../testing/diskImages.ts';
 import { firstDifference, Harness } from '../testing/harness.ts';
 import type { Explorer } from '../types.ts';
+import { lookForSystems } from './lookForSystems.ts';
 import { readLayout } from './readLayout.ts';
 import { readUsedDisk } from './readUsedDisk.ts';
 import { readVolumes } from './readVolumes.ts';
@@ -184,6 +185,31 @@ describe.skipIf(missing.length > 0)(title, () => {
     expect(free.every((byte) => byte === 0)).toBe(true);
   });
 
+  test('their swap files may be left out, and systems in them are found', async () => {
+    const text = groupText([EXTENTS], [linear('root', 'pv0', 3, 40)]);
+    const bytes = physicalVolume(MEMBER_IDS[0] ?? '', EXTENTS, text);
+    const folder = harness.path('system');
+    mkdirSync(`${folder}/etc`, { recursive: true });
+    writeFileSync(`${folder}/etc/os-release`, 'NAME=Test\n');
+    writeFileSync(`${folder}/etc/fstab`, '/dev/mapper/office-root / ext4 defaults 0 1\n');
+    const swap = noise(8 * MIB, 6);
+    swap.fill(0, 0, 4096);
+    swap.writeUInt32LE(1, 1024);
+    swap.writeUInt32LE(2047, 1028);
+    swap.write('SWAPSPACE2', 4086);
+    writeFileSync(`${folder}/swap.img`, swap);
+    makeVolume(harness.path('volume'), { sizeMib: 40, kind: 'ext4', tree: folder });
+    writeFileSync(harness.path('system.img'), bytes);
+    copyInto(harness.path('volume'), harness.path('system.img'), 4 * MIB);
+    const device = load('system.img');
+    const all = await readUsedDisk(device);
+    const without = await readUsedDisk(device, { leaveOut: ['swap'] });
+    expect(all.usedBytes - without.usedBytes).toBe(8 * MIB - 4096);
+    const { holds, fstabs } = await lookForSystems(device);
+    expect(holds.get(0)).toEqual(['linux']);
+    expect(fstabs).toHaveLength(1);
+  });
+
   test('tell the files that lie on one partition, byte for byte', async () => {
     const device = load('disk');
     const found = await readVolumes(device);
@@ -212,7 +238,7 @@ describe.skipIf(missing.length > 0)(title, () => {
     writeText(disk.subarray(STARTS[1]), groupText([EXTENTS, EXTENTS], volumes, 4));
     const { usedExtents: used, layout } = await readUsedDisk(memoryDevice(disk));
     expect(layout.warnings).toEqual(
-      [2, 3].map((number) => expect.stringMatching(`partition ${number} \\(LVM\\): the copies .* differ`)),
+      [2, 3].map((number) => expect.stringMatching(`partition ${number}: LVM: the copies .* differ`)),
     );
     for (const start of STARTS) expect(usedIn(used, start, 64 * MIB)).toBe(64 * MIB);
     expect(layout.partitions[1]?.filesystem?.volumes).toHaveLength(5);

@@ -13,6 +13,8 @@ import type { DiskOfPc } from './selectSystem.ts';
 export interface FoundSystems {
   /** By partition number; 0 is a disk without a table. Only volumes of which there is something to say. */
   readonly holds: ReadonlyMap<number, readonly string[]>;
+  /** Names of what volumes are parts of, by partition number: LVM volume groups. */
+  readonly groups: ReadonlyMap<number, string>;
   /** The tables of mounts of the Linux systems found, for `mountedByFstab`. */
   readonly fstabs: readonly (readonly FstabLine[])[];
 }
@@ -20,6 +22,7 @@ export interface FoundSystems {
 const MAX_FSTAB_BYTES = 64 * 1024;
 /** A root directory with more names is nobody's system. */
 const MAX_ROOT_NAMES = 5000;
+const MAX_VOLUMES = 100;
 /** Where the root of a system lies in a btrfs: at the top, or in the subvolume distributions make for it. */
 const subvolumes: readonly (readonly string[])[] = [[], ['@'], ['root'], ['@rootfs'], ['@', '.snapshots', '1', 'snapshot']];
 
@@ -27,14 +30,21 @@ const subvolumes: readonly (readonly string[])[] = [[], ['@'], ['root'], ['@root
 export async function lookForSystems(device: BlockDevice): Promise<FoundSystems> {
   const found = await readVolumes(device);
   const holds = new Map<number, readonly string[]>();
+  const groups = new Map<number, string>();
   const fstabs: (readonly FstabLine[])[] = [];
   const volumes = found.table === null ? [{ partition: null, ...found.whole }] : found.volumes;
-  for (const { partition, filesystem } of volumes) {
-    const words = filesystem === null ? [] : await wordsOf(filesystem, fstabs);
+  for (const { partition, filesystem, logicalVolumes } of volumes) {
+    const filesystems = logicalVolumes?.map(({ content }) => content?.filesystem) ?? [filesystem];
+    const words: string[] = [];
+    for (const one of filesystems) if (one) words.push(...(await wordsOf(one, fstabs)));
     if (found.table?.kind === 'mbr' && partition?.bootable === true) words.push('active');
     if (words.length > 0) holds.set(partition?.number ?? 0, words);
+    if (filesystem?.info.kind === 'lvm2') {
+      const [group] = await new Look(filesystem).names([]);
+      if (group !== undefined) groups.set(partition?.number ?? 0, `lvm2 ${group}`);
+    }
   }
-  return { holds, fstabs };
+  return { holds, groups, fstabs };
 }
 
 /** Adds to each volume where systems at rest mount it; volumes the running system uses keep what is known of them. */
@@ -57,10 +67,10 @@ async function wordsOf(filesystem: Filesystem, fstabs: (readonly FstabLine[])[])
   const look = new Look(filesystem);
   const { kind } = filesystem.info;
   if (kind === 'ntfs') return windowsWords(look);
-  const names = await look.rootNames();
+  const names = await look.names([]);
   if (kind.startsWith('fat') || kind === 'exfat') return fatWords(names);
   const words: string[] = [];
-  for (const top of kind === 'btrfs' ? subvolumes : subvolumes.slice(0, 1)) {
+  for (const top of await rootsOf(look, kind)) {
     if (!(await look.has([...top, 'etc', 'os-release'])) && !(await look.has([...top, 'usr', 'lib', 'os-release']))) continue;
     words.push('linux');
     const text = await look.text([...top, 'etc', 'fstab']);
@@ -69,6 +79,17 @@ async function wordsOf(filesystem: Filesystem, fstabs: (readonly FstabLine[])[])
   }
   if (words.length === 0 && isBoot(names)) words.push('linuxBoot');
   return words;
+}
+
+/** Where roots of systems may lie in it. Of a physical volume of LVM: the volumes of its group. */
+async function rootsOf(look: Look, kind: Filesystem['info']['kind']): Promise<readonly (readonly string[])[]> {
+  if (kind === 'btrfs') return subvolumes;
+  if (kind !== 'lvm2') return [[]];
+  const roots: string[][] = [];
+  for (const group of await look.names([])) {
+    for (const volume of (await look.names([group])).slice(0, MAX_VOLUMES)) roots.push([group, volume]);
+  }
+  return roots;
 }
 
 /** The root of /boot: kernels and the folders of their loaders. */
@@ -121,10 +142,12 @@ class Look {
     });
   }
 
-  async rootNames(): Promise<readonly string[]> {
+  async names(path: readonly string[]): Promise<readonly string[]> {
     const names: string[] = [];
     await quietly(async () => {
-      for await (const { name } of this.#filesystem.readDirectory(await this.#filesystem.root())) {
+      const folder = path.length === 0 ? await this.#filesystem.root() : await this.#find(path);
+      if (folder === null) return;
+      for await (const { name } of this.#filesystem.readDirectory(folder)) {
         names.push(name);
         if (names.length > MAX_ROOT_NAMES) break;
       }

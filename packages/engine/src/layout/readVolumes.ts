@@ -69,10 +69,10 @@ async function joinGroups(places: readonly Place[], warnings: string[]): Promise
   const contents = new Map<LogicalVolume, VolumeContent>();
   for (const [index, physical] of physicals.entries()) {
     const what = members[index]?.what ?? '';
-    for (const doubt of physical?.doubts ?? []) warnings.push(`${what} (LVM): ${doubt}; all of it counts as used`);
+    for (const doubt of physical?.doubts ?? []) warnings.push(`${what}: LVM: ${doubt}; all of it counts as used`);
     for (const volume of physical?.volumes ?? []) {
       if (contents.size >= MAX_LOGICAL_VOLUMES) break;
-      if (volume.device) contents.set(volume, await openLogical(volume.device, `${what}, ${volume.name}`, warnings));
+      if (volume.device) contents.set(volume, await openLogical(volume.device, `${what}: ${volume.name}`, warnings));
     }
   }
   const opened = new OpenedVolumes(contents);
