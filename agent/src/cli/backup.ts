@@ -28,6 +28,11 @@ again, and for the rest its volumes are held still for a fraction of a second.`,
     method: { type: 'string', value: 'METHOD', help: 'full, incremental or differential; default incremental.' },
     compression: { type: 'string', value: 'LEVEL', help: 'fast, balanced, best or none; default balanced.' },
     'sector-by-sector': { type: 'boolean', help: 'Save free space too.' },
+    cutter: {
+      type: 'string',
+      value: 'HOW',
+      help: 'grid (by place on the disk) or files (file by file: the same files on another disk cost nothing); default by filesystem.',
+    },
     'allow-inconsistent': { type: 'boolean', help: 'Back up a disk in use that cannot be held still: half old, half new.' },
   },
   examples: [
@@ -39,6 +44,7 @@ again, and for the rest its volumes are held still for a fraction of a second.`,
     required(paths[0], 'The disk or file');
     const method = oneOf(args.text('method'), ['incremental', 'full', 'differential'], '--method');
     const compression = oneOf(args.text('compression'), ['balanced', 'fast', 'best', 'none'], '--compression');
+    const cutter = args.text('cutter') === null ? undefined : oneOf(args.text('cutter'), ['grid', 'files'], '--cutter');
     const disks: PlatformDisk[] = [];
     for (const path of paths) disks.push(await findDisk(cli.platform(), path));
     const options = {
@@ -53,6 +59,7 @@ again, and for the rest its volumes are held still for a fraction of a second.`,
         kind: 'disk' as const,
         method,
         compression,
+        ...(cutter && { cutter }),
         disks: disks.map((disk) => toBackUp(disk, held)),
         ...(await machineOf(cli)),
         source: disks.map(sourceName).sort().join('+'),

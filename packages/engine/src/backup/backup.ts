@@ -3,6 +3,7 @@
  * commit. Nothing is visible in the vault before the commit; a run that fails or is cancelled leaves unreferenced packs at most.
  */
 import type { MapEntry, PointWriter, SavedDiskInfo, SealedPack, Vault } from '@diskfleet/vault';
+import { mostChunks } from '../cut/fileCut.ts';
 import { EngineError } from '../errors.ts';
 import { placeOf } from '../layout/placeOf.ts';
 import { cancelled } from '../threads/runThreads.ts';
@@ -16,6 +17,7 @@ import { sayMethod, warningsOf } from './runLog.ts';
 import { type ScannedDisk, scanDisk } from './scan.ts';
 import type { SourceImage } from './sourceImage.ts';
 import { storeBase } from './storeBase.ts';
+import { mayCutFiles } from './storeFiles.ts';
 
 /** How often a live disk is begun anew when the record of its writes was lost. */
 const ATTEMPTS = 3;
@@ -75,11 +77,13 @@ async function scanAll(request: BackupRequest, op: Operation): Promise<ScannedDi
 }
 
 /** Live disks: what is read again may come to twice the disk, three times over. */
-function chunksExpected(scanned: readonly ScannedDisk[], { disks }: BackupRequest): number {
+function chunksExpected(scanned: readonly ScannedDisk[], request: BackupRequest): number {
   const bytes = scanned.reduce((total, { used }) => total + used.usedBytes, 0);
   const extents = scanned.reduce((total, { used }) => total + used.usedExtents.length, 0);
-  const once = Math.min(Math.ceil(bytes / CELL_BYTES) + 2 * extents, Math.ceil(sizeOf(scanned) / CELL_BYTES)) + SPARE_CHUNKS;
-  return disks.some(({ live }) => live !== undefined) ? once * 4 : once;
+  const cells = Math.min(Math.ceil(bytes / CELL_BYTES) + 2 * extents, Math.ceil(sizeOf(scanned) / CELL_BYTES));
+  const files = scanned.some((one) => mayCutFiles(one, request)) ? mostChunks(bytes, sizeOf(scanned)) : 0;
+  const once = cells + files + SPARE_CHUNKS;
+  return request.disks.some(({ live }) => live !== undefined) ? once * 4 : once;
 }
 
 function sizeOf(scanned: readonly ScannedDisk[]): number {

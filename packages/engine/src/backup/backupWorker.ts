@@ -7,6 +7,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { openChunkWriter } from '@diskfleet/vault';
 import { isStopped } from '../threads/control.ts';
 import { packError } from '../threads/threadErrors.ts';
+import { FilesReader } from './filesReader.ts';
 import { GridReader } from './gridReader.ts';
 import { holeFinder } from './holes.ts';
 import { SourceReader } from './sourceReader.ts';
@@ -23,10 +24,15 @@ async function run(job: BackupJob): Promise<void> {
   const writer = await openChunkWriter(job.seed);
   const desk = new StoreDesk(job, writer, (packs) => report({ kind: 'packs', packs }));
   const grid = new GridReader(job, readers, desk);
+  let files: FilesReader | null = null;
   try {
     for await (const order of orders()) {
       if (order.kind === 'finish') break;
-      await grid.work(order.work);
+      if (order.work.kind === 'grid') await grid.work(order.work);
+      else {
+        files ??= new FilesReader(readers, desk);
+        await files.work(order.work);
+      }
       if (isStopped(job.control)) break;
       report({ kind: 'worked' });
     }

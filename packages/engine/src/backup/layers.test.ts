@@ -133,15 +133,20 @@ describe('what is read again', () => {
           has: (id) => id[0] !== lost,
         });
         const kept = unitsOf(reuse.kept());
-        const read = new Uint8Array(UNITS);
-        for (const { offsetBytes, lengthBytes } of reuse.read) {
-          read.fill(1, offsetBytes / UNIT, (offsetBytes + lengthBytes) / UNIT);
+        const [read, unknown] = [new Uint8Array(UNITS), new Uint8Array(UNITS)];
+        for (const [flags, extents] of [
+          [read, reuse.read],
+          [unknown, reuse.unknown],
+        ] as const) {
+          for (const { offsetBytes, lengthBytes } of extents)
+            flags.fill(1, offsetBytes / UNIT, (offsetBytes + lengthBytes) / UNIT);
         }
         for (let unit = 0; unit < UNITS; unit++) {
           const isUsed = (now[unit] ?? 0) > 0;
-          expect((kept[unit] ?? 0) > 0 || read[unit] === 1).toBe(isUsed);
+          expect((kept[unit] ?? 0) > 0 || unknown[unit] === 1).toBe(isUsed);
+          expect(unknown[unit] === 1 && read[unit] === 0).toBe(false);
           if ((kept[unit] ?? 0) === 0) continue;
-          expect(read[unit]).toBe(0);
+          expect(unknown[unit]).toBe(0);
           expect(written[unit]).toBe(0);
           expect(kept[unit]).toBe(old[unit]);
           expect(kept[unit]).not.toBe(lost > 1 ? lost : -1);

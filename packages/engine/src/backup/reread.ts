@@ -3,7 +3,7 @@ import { type Extent, intersectExtents, mergeExtents, subtractExtents } from '@d
 import { CELL_BYTES } from './grid.ts';
 
 /** Writes are counted in whole pages: readers ask the medium for no less. */
-const PAGE_BYTES = 4096;
+export const PAGE_BYTES = 4096;
 
 export interface DiskState {
   readonly sizeBytes: number;

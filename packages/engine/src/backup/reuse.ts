@@ -3,7 +3,7 @@ import { type Extent, intersectExtents, mergeExtents, subtractExtents } from '@d
 import type { MapEntry } from '@diskfleet/vault';
 import { CELL_BYTES } from './grid.ts';
 import { part } from './layers.ts';
-import { rounded } from './reread.ts';
+import { PAGE_BYTES, rounded } from './reread.ts';
 
 export interface ReuseFacts {
   readonly sizeBytes: number;
@@ -18,9 +18,11 @@ export interface ReuseFacts {
 }
 
 export interface Reuse {
-  /** To be read, in whole cells as far as they are used. */
+  /** What is not known: whoever reads by other units than cells reads every unit that this touches. */
+  readonly unknown: readonly Extent[];
+  /** To be read by the grid: whole cells as far as they are used. Contains `unknown`. */
   readonly read: readonly Extent[];
-  /** Entries of the remembered map that stand for what is not read, in device order. */
+  /** Entries of the remembered map for all but `unknown`, in device order: what is read lies over them. */
   readonly kept: () => Iterable<MapEntry>;
 }
 
@@ -30,10 +32,11 @@ export interface Reuse {
 export function planReuse({ sizeBytes, used, changed, entries, has }: ReuseFacts): Reuse {
   const known: Extent[] = [];
   for (const entry of entries()) if (entry.kind === 'zero' || has(entry.chunkId)) known.push(entry);
-  const unknown = subtractExtents(used, mergeExtents(known));
-  const read = intersectExtents(used, rounded([...changed, ...unknown], CELL_BYTES, sizeBytes));
-  const wanted = subtractExtents(used, read);
-  return { read, kept: () => within(entries(), wanted) };
+  const doubtful = [...changed, ...subtractExtents(used, mergeExtents(known))];
+  const unknown = intersectExtents(used, rounded(doubtful, PAGE_BYTES, sizeBytes));
+  const read = intersectExtents(used, rounded(doubtful, CELL_BYTES, sizeBytes));
+  const wanted = subtractExtents(used, unknown);
+  return { unknown, read, kept: () => within(entries(), wanted) };
 }
 
 /** What of the entries (in device order) lies in the extents (normal). */

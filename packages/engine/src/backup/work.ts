@@ -1,5 +1,6 @@
 /** What `backup()` and its worker threads share: the job of a thread, pieces of work, the counters, and what a thread reports. */
 import type { ChunkWriterSeed, SealedPack } from '@diskfleet/vault';
+import type { FileCut } from '../cut/fileCut.ts';
 import type { ThreadError } from '../threads/threadErrors.ts';
 import type { CellTable } from './cellTable.ts';
 import type { Grid } from './grid.ts';
@@ -27,7 +28,16 @@ export interface GridWork {
   readonly next: Int32Array;
 }
 
-export type BackupWork = GridWork;
+/** Groups of chunks of files to read and store; what became of each chunk goes into `table`. */
+export interface FilesWork {
+  readonly kind: 'files';
+  readonly cut: FileCut;
+  readonly table: CellTable;
+  /** [next group, unused] */
+  readonly next: Int32Array;
+}
+
+export type BackupWork = GridWork | FilesWork;
 
 export type BackupOrder = { readonly kind: 'work'; readonly work: BackupWork } | { readonly kind: 'finish' };
 

@@ -16,12 +16,14 @@ export class FileChunker {
   /** Length of each chunk. */
   chunkBytes = new Uint32Array(1024);
   readonly #options: CutOptions;
+  readonly #mostChunks: number;
   /** The bundle under way and how much of it is filled; -1: none. */
   #bundle = -1;
   #filled = 0;
 
-  constructor(options: CutOptions) {
+  constructor(options: CutOptions, mostChunks: number) {
     this.#options = options;
+    this.#mostChunks = mostChunks;
   }
 
   /** False when no more files fit. Volumes after each other: `volumeStart` is where this one begins on the disk. */
@@ -35,11 +37,15 @@ export class FileChunker {
     const cutBytes = tailBytes < this.#options.smallFileBytes ? wholeBytes : paddedBytes;
     const file: FileToCut = { volumeStart, paddedBytes, cutBytes, chunk: -1, index: -1, tailAt: -1, end: 0 };
     for (const extent of extents) {
-      if (this.pieces.length >= MOST_PIECES) return false;
+      if (this.#isFull) return false;
       this.#addExtent(file, extent);
     }
     if (file.tailAt >= 0 && endsBundle(path, (paddedBytes - cutBytes) / this.#options.bundleBytes)) this.#bundle = -1;
     return true;
+  }
+
+  get #isFull(): boolean {
+    return this.pieces.length >= MOST_PIECES || this.chunkCount >= this.#mostChunks;
   }
 
   /** The next file does not share a bundle with those before. */
@@ -53,7 +59,7 @@ export class FileChunker {
     const end = Math.min(fileOffsetBytes + lengthBytes, file.paddedBytes);
     if (!(Number.isSafeInteger(fileOffsetBytes) && Number.isSafeInteger(volumeOffsetBytes) && Number.isSafeInteger(end))) return;
     file.end = Math.max(file.end, end);
-    for (let from = fileOffsetBytes; from < end && this.pieces.length < MOST_PIECES; ) {
+    for (let from = fileOffsetBytes; from < end && !this.#isFull; ) {
       const to = Math.min(end, (Math.floor(from / FILE_CHUNK_BYTES) + 1) * FILE_CHUNK_BYTES);
       const place = from < file.cutBytes ? this.#ownChunk(file, from) : this.#inBundle(file, from);
       this.pieces.add(file.volumeStart + volumeOffsetBytes + (from - fileOffsetBytes), to - from, place);

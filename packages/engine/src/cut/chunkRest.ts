@@ -5,10 +5,8 @@
  * size, so that a change in one place changes one chunk.
  */
 import type { Extent } from '@diskfleet/disk';
-import { FILE_CHUNK_BYTES, PAGE_BYTES } from './fileCut.ts';
+import { FILE_CHUNK_BYTES, PAGE_BYTES, REST_RANGE_BYTES } from './fileCut.ts';
 import { PieceList } from './pieceList.ts';
-
-const LARGEST_RANGE_BYTES = 16 * 1024 * 1024;
 
 export interface RestChunks {
   /** In the order of the disk. Chunks are numbered from 0. */
@@ -23,9 +21,9 @@ export function chunkRest(rest: readonly Extent[]): RestChunks {
   for (let start = 0; first < rest.length; ) {
     const extent = rest[first];
     if (extent === undefined) break;
-    start = Math.max(start, Math.floor(extent.offsetBytes / LARGEST_RANGE_BYTES) * LARGEST_RANGE_BYTES);
-    divide(chunks, rest, { first, start, bytes: LARGEST_RANGE_BYTES });
-    start += LARGEST_RANGE_BYTES;
+    start = Math.max(start, Math.floor(extent.offsetBytes / REST_RANGE_BYTES) * REST_RANGE_BYTES);
+    divide(chunks, rest, { first, start, bytes: REST_RANGE_BYTES });
+    start += REST_RANGE_BYTES;
     while (first < rest.length && endOf(rest[first]) <= start) first++;
   }
   return chunks;

@@ -49,3 +49,19 @@ export interface CutOptions {
 }
 
 export const defaultCut: CutOptions = { smallFileBytes: 64 * 1024, bundleBytes: 128 * 1024 };
+
+/** No cut has more chunks than this: what a vault has to be ready for. `usedBytes` and `sizeBytes` of all disks that are cut. */
+export function mostChunks(usedBytes: number, sizeBytes: number): number {
+  const ofFiles = mostFileChunks(usedBytes);
+  // What is left is halved until it fits a chunk: two neighbours together hold more than one, but for ranges that are whole.
+  const ofRest = Math.ceil((2 * usedBytes) / FILE_CHUNK_BYTES) + Math.ceil(sizeBytes / REST_RANGE_BYTES) + 1;
+  return ofFiles + ofRest;
+}
+
+/** Files make no more: those of a million holes are left to the rest. */
+export function mostFileChunks(usedBytes: number): number {
+  return Math.ceil(usedBytes / (96 * 1024)) + 4096;
+}
+
+/** Largest range of the disk whose metadata becomes one chunk. */
+export const REST_RANGE_BYTES = 16 * 1024 * 1024;

@@ -5,10 +5,11 @@ import { type FileExtent, type FileLayout, FilesystemError } from '@diskfleet/fi
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { CELL_DATA, createCellTable, ID_BYTES } from '../backup/cellTable.ts';
-import { cutFiles, type DiskToCut } from './cutFiles.ts';
-import { defaultCut, FILE_CHUNK_BYTES, type FileCut, GROUP_BYTES, GROUP_FIELDS, PAGE_BYTES } from './fileCut.ts';
+import { assembleCut } from './assembleCut.ts';
+import { defaultCut, FILE_CHUNK_BYTES, type FileCut, GROUP_BYTES, GROUP_FIELDS, mostChunks, PAGE_BYTES } from './fileCut.ts';
 import { FileGroupReader, type PieceSource } from './fileGroupReader.ts';
 import { fileMapEntries } from './fileMap.ts';
+import { type DiskToCut, planFiles, touchedChunks } from './planFiles.ts';
 
 const BLOCK = 1024;
 const DISK_BLOCKS = 6000;
@@ -104,6 +105,11 @@ function readChunks(cut: FileCut, disk: Buffer): Buffer[] {
   return chunks;
 }
 
+async function cutFiles(disks: readonly DiskToCut[]) {
+  const plans = await Promise.all(disks.map((disk) => planFiles(disk)));
+  return { cut: assembleCut(plans), others: plans.map(({ others }) => others), notes: plans.flatMap(({ notes }) => notes) };
+}
+
 const seed = Number(process.env.DISKFLEET_FUZZ_SEED ?? Math.floor(Math.random() * 2 ** 31));
 
 describe('exact coverage', () => {
@@ -121,6 +127,7 @@ describe('exact coverage', () => {
         const covered = pieces.map(({ offset, bytes }) => ({ offsetBytes: offset, lengthBytes: bytes }));
         expect(mergeExtents([...covered, ...(others[0] ?? [])])).toEqual(used);
         expect(cut.usedBytes + sumBytes(others[0] ?? [])).toBe(sumBytes(used));
+        expect(cut.chunkCount).toBeLessThanOrEqual(mostChunks(sumBytes(used), VOLUME_START + DISK_BLOCKS * BLOCK));
         for (const bytes of cut.chunkBytes.subarray(0, cut.chunkCount)) {
           expect(bytes % PAGE_BYTES).toBe(0);
           expect(bytes > 0 && bytes <= FILE_CHUNK_BYTES).toBe(true);
@@ -166,11 +173,12 @@ describe('exact coverage', () => {
     },
   );
 
-  test(`with \`touching\`, the chunks touched are taken whole and no others (seed ${seed})`, async () => {
+  test(`the chunks touched by extents are taken whole and no others (seed ${seed})`, async () => {
     await fc.assert(
       fc.asyncProperty(usedExtents, usedExtents, fc.array(lyingLayout, { maxLength: 8 }), async (used, changed, layouts) => {
         const { cut: all } = await cutFiles([{ used, volumes: [volume(layouts)] }]);
-        const { cut } = await cutFiles([{ used, volumes: [volume(layouts)], touching: changed }]);
+        const plan = await planFiles({ used, volumes: [volume(layouts)] });
+        const cut = assembleCut([plan], [touchedChunks(plan, changed)]);
         const touched = new Set(
           piecesOf(all)
             .filter(({ offset, bytes }) => intersectExtents([{ offsetBytes: offset, lengthBytes: bytes }], changed).length > 0)

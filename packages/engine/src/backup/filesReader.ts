@@ -1,0 +1,36 @@
+/** Works off a file cut: reads group after group, wherever its pieces lie, and hands in the chunks. */
+
+import { GROUP_FIELDS } from '../cut/fileCut.ts';
+import { FileGroupReader } from '../cut/fileGroupReader.ts';
+import { takeNext } from '../threads/control.ts';
+import type { SourceReader } from './sourceReader.ts';
+import type { StoreDesk } from './storeDesk.ts';
+import type { FilesWork } from './work.ts';
+
+export class FilesReader {
+  readonly #readers: readonly SourceReader[];
+  readonly #desk: StoreDesk;
+  readonly #group = new FileGroupReader();
+
+  constructor(readers: readonly SourceReader[], desk: StoreDesk) {
+    this.#readers = readers;
+    this.#desk = desk;
+  }
+
+  /** Takes groups until none is left or the run is stopped. */
+  async work({ cut, table, next }: FilesWork): Promise<void> {
+    while (!this.#desk.isStopped) {
+      const group = takeNext(next);
+      if (group >= cut.groupCount) return;
+      const row = group * GROUP_FIELDS;
+      const source = this.#readers[cut.groups[row] ?? 0];
+      if (source === undefined) return;
+      this.#desk.count(1, this.#group.load(cut, group, source));
+      const firstChunk = cut.groups[row + 1] ?? 0;
+      for (let index = 0; index < this.#group.chunkCount; index++) {
+        if (!(await this.#desk.store(this.#group.chunk(index), table, firstChunk + index))) return;
+      }
+      this.#desk.reportPacks();
+    }
+  }
+}

@@ -1,0 +1,66 @@
+/** The file cutter's part of the first layer: plans by the files of each disk, and stores the chunks that are wanted. */
+import { type BlockDevice, openFileDevice } from '@diskfleet/disk';
+import type { Filesystem } from '@diskfleet/filesystem';
+import { assembleCut } from '../cut/assembleCut.ts';
+import { cutsByFiles } from '../cut/cutters.ts';
+import { fileMapEntries } from '../cut/fileMap.ts';
+import { type DiskPlan, planFiles, type VolumeToCut } from '../cut/planFiles.ts';
+import { readVolumes } from '../layout/readVolumes.ts';
+import type { BackupRequest } from '../types.ts';
+import type { BackupPool } from './backupPool.ts';
+import { createCellTable } from './cellTable.ts';
+import type { ScannedDisk } from './scan.ts';
+import type { Layer } from './sourceImage.ts';
+
+/** Whether `planDisk` may find something to plan: asked before there is time to look. */
+export function mayCutFiles({ used: { layout } }: ScannedDisk, { cutter }: BackupRequest): boolean {
+  const kinds = [layout.filesystem, ...layout.partitions.map(({ filesystem }) => filesystem)].map((found) => found?.kind ?? '');
+  return kinds.some((kind) => kind !== '' && cutsByFiles(cutter, kind));
+}
+
+/** Null when no volume of the disk is cut by its files. @throws DiskError */
+export async function planDisk({ disk, used }: ScannedDisk, request: BackupRequest): Promise<DiskPlan | null> {
+  if (request.cutter === 'grid') return null;
+  const device = await openFileDevice(disk.path, { uncached: disk.live !== undefined });
+  try {
+    const volumes = await volumesToCut(device, request, disk.partitions);
+    return volumes.length === 0 ? null : await planFiles({ used: used.usedExtents, volumes });
+  } finally {
+    await device.close();
+  }
+}
+
+async function volumesToCut(
+  device: BlockDevice,
+  { cutter }: BackupRequest,
+  partitions: readonly number[] | undefined,
+): Promise<VolumeToCut[]> {
+  const { volumes, whole } = await readVolumes(device);
+  const found: VolumeToCut[] = [];
+  const add = (filesystem: Filesystem | null, startBytes: number, sizeBytes: number) => {
+    const layouts = filesystem?.fileLayouts?.();
+    if (filesystem !== null && layouts !== undefined && cutsByFiles(cutter, filesystem.info.kind)) {
+      found.push({ startBytes, sizeBytes, layouts });
+    }
+  };
+  add(whole.filesystem, 0, device.sizeBytes);
+  for (const { partition, filesystem } of volumes) {
+    if (partitions?.includes(partition.number) !== false) add(filesystem, partition.startBytes, partition.sizeBytes);
+  }
+  return found;
+}
+
+/** @param wanted per disk 1 for each chunk to store; null: all of them */
+export async function storeFiles(
+  pool: BackupPool,
+  plans: readonly (DiskPlan | null)[],
+  wanted: readonly (Uint8Array | null)[],
+): Promise<Layer> {
+  const cut = assembleCut(plans, wanted);
+  const table = createCellTable(cut.chunkCount);
+  if (cut.chunkCount > 0) {
+    const next = new Int32Array(new SharedArrayBuffer(8));
+    await pool.run({ kind: 'files', cut, table, next }, { usedBytes: cut.usedBytes, chunkBytes: cut.totalBytes });
+  }
+  return (disk) => fileMapEntries(cut, table, disk);
+}

@@ -1,0 +1,114 @@
+/** From the files of each volume to chunks of each disk; which of them are read is decided later, by `assembleCut`. */
+import { DiskError, type Extent, intersectExtents, subtractExtents, sumBytes } from '@diskfleet/disk';
+import { type FileLayout, FilesystemError } from '@diskfleet/filesystem';
+import { FileChunker } from './chunkFiles.ts';
+import { chunkRest, type RestChunks } from './chunkRest.ts';
+import { type CutOptions, defaultCut, mostFileChunks } from './fileCut.ts';
+import type { PieceList } from './pieceList.ts';
+import { settle } from './settle.ts';
+
+/** A volume whose files can be told. */
+export interface VolumeToCut {
+  readonly startBytes: number;
+  readonly sizeBytes: number;
+  readonly layouts: AsyncIterable<FileLayout> | Iterable<FileLayout>;
+}
+
+export interface DiskToCut {
+  /** Sorted, disjoint. */
+  readonly used: readonly Extent[];
+  readonly volumes: readonly VolumeToCut[];
+}
+
+/** All pieces and chunks of one disk. */
+export interface DiskPlan {
+  readonly pieces: DiskPieces;
+  /** Length of each chunk. */
+  readonly chunkBytes: Uint32Array;
+  /** Chunks below this number are made of files, the others of what is in no file. */
+  readonly fileChunks: number;
+  /** What lies in no volume that is cut here: work for the grid. */
+  readonly others: readonly Extent[];
+  /** Why files of a volume are not cut as such. They are saved all the same. */
+  readonly notes: readonly string[];
+}
+
+/** In the order of the disk, disjoint. */
+export interface DiskPieces {
+  readonly offset: Float64Array;
+  readonly bytes: Uint32Array;
+  readonly chunk: Uint32Array;
+  /** Where each lies in its chunk. */
+  readonly at: Uint32Array;
+}
+
+export async function planFiles({ used, volumes }: DiskToCut, options: CutOptions = defaultCut): Promise<DiskPlan> {
+  const notes: string[] = [];
+  const places = volumes.map(({ startBytes, sizeBytes }) => ({ offsetBytes: startBytes, lengthBytes: sizeBytes }));
+  places.sort((a, b) => a.offsetBytes - b.offsetBytes);
+  const mine = intersectExtents(used, places);
+  const chunker = new FileChunker(options, mostFileChunks(sumBytes(mine)));
+  for (const volume of volumes) await addVolume(chunker, volume, notes);
+  const { pieces, rest } = settle(chunker.pieces, mine);
+  const restChunks = chunkRest(rest);
+  const fileChunks = chunker.chunkCount;
+  const chunkBytes = new Uint32Array(fileChunks + restChunks.chunkBytes.length);
+  chunkBytes.set(chunker.chunkBytes.subarray(0, fileChunks));
+  chunkBytes.set(restChunks.chunkBytes, fileChunks);
+  return { pieces: merge(pieces, restChunks, fileChunks), chunkBytes, fileChunks, others: subtractExtents(used, places), notes };
+}
+
+async function addVolume(chunker: FileChunker, { layouts, startBytes }: VolumeToCut, notes: string[]): Promise<void> {
+  chunker.endBundle();
+  try {
+    for await (const layout of layouts) {
+      if (chunker.add(layout, startBytes)) continue;
+      notes.push('there are more files than the file cutter keeps in mind; the last ones are cut by their place');
+      return;
+    }
+  } catch (error) {
+    if (!(error instanceof FilesystemError || error instanceof DiskError)) throw error;
+    notes.push(`not all files could be told, so some are cut by their place: ${error.message}`);
+  }
+}
+
+/** Both in the order of the disk, and so is the result. */
+function merge(files: PieceList, { pieces: rest }: RestChunks, fileChunks: number): DiskPieces {
+  const length = files.length + rest.length;
+  const merged = {
+    offset: new Float64Array(length),
+    bytes: new Uint32Array(length),
+    chunk: new Uint32Array(length),
+    at: new Uint32Array(length),
+  };
+  for (let index = 0, file = 0, other = 0; index < length; index++) {
+    const fileNext = file < files.length && (other >= rest.length || (files.offset[file] ?? 0) < (rest.offset[other] ?? 0));
+    const from = fileNext ? files : rest;
+    const piece = fileNext ? file++ : other++;
+    merged.offset[index] = from.offset[piece] ?? 0;
+    merged.bytes[index] = from.bytes[piece] ?? 0;
+    merged.chunk[index] = (from.chunk[piece] ?? 0) + (fileNext ? 0 : fileChunks);
+    merged.at[index] = from.at[piece] ?? 0;
+  }
+  return merged;
+}
+
+/** 1 for each chunk with a byte in `extents` (sorted, disjoint). */
+export function touchedChunks(
+  { pieces: { offset, bytes, chunk }, chunkBytes }: DiskPlan,
+  extents: readonly Extent[],
+): Uint8Array {
+  const touched = new Uint8Array(chunkBytes.length);
+  let next = 0;
+  for (let piece = 0; piece < offset.length; piece++) {
+    const from = offset[piece] ?? 0;
+    for (; next < extents.length; next++) {
+      const extent = extents[next];
+      if (extent !== undefined && extent.offsetBytes + extent.lengthBytes > from) break;
+    }
+    const extent = extents[next];
+    if (extent === undefined) break;
+    if (extent.offsetBytes < from + (bytes[piece] ?? 0)) touched[chunk[piece] ?? 0] = 1;
+  }
+  return touched;
+}
