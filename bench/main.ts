@@ -1,5 +1,8 @@
 /** `npm run bench -- <name> [arguments]`: runs one benchmark; each prints a table and writes bench/results/<name>.json. */
-const benches: Record<string, () => Promise<unknown>> = { engine: () => import('./engine/main.ts') };
+const benches: Record<string, () => Promise<unknown>> = {
+  dedup: () => import('./dedup/main.ts'),
+  engine: () => import('./engine/main.ts'),
+};
 
 const [name = '', ...rest] = process.argv.slice(2);
 const bench = Object.hasOwn(benches, name) ? benches[name] : undefined;
