@@ -7,17 +7,21 @@ interface VolumeFacts {
   holds?: string[];
   mountPoints?: string[];
   inUse?: boolean;
+  group?: string;
 }
 
 /** Of one volume: a partition, or a disk without a table. */
 export function factsOf(
   { mounts, swaps = [] }: DiskUse,
-  holds: readonly string[] | undefined,
-  place: { startBytes: number; sizeBytes: number },
+  { holds: found, groups }: FoundSystems,
+  place: { number: number; startBytes: number; sizeBytes: number },
 ): VolumeFacts {
+  const holds = found.get(place.number);
+  const group = groups.get(place.number);
   const points = [...mounts, ...swaps].filter((mount) => liesIn(mount, place)).map(({ mountPoint }) => mountPoint);
   return {
     ...(holds === undefined ? {} : { holds: [...holds] }),
+    ...(group === undefined ? {} : { group }),
     ...(points.length === 0 ? {} : { mountPoints: mostTelling(points), inUse: true }),
   };
 }

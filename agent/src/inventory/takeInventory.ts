@@ -50,9 +50,9 @@ function describe(disk: PlatformDisk, look: Look | string): InventoryDisk {
   const partitions = layout.partitions.slice(0, 256).map((partition) => ({
     ...partition,
     mountPoint: mountedAt(use.mounts, partition),
-    ...factsOf(use, systems.holds.get(partition.number), partition),
+    ...factsOf(use, systems, partition),
   }));
-  const whole = table === null ? factsOf(use, systems.holds.get(0), { startBytes: 0, sizeBytes: layout.sizeBytes }) : {};
+  const whole = table === null ? factsOf(use, systems, { number: 0, startBytes: 0, sizeBytes: layout.sizeBytes }) : {};
   const warnings = layout.warnings.slice(0, 50);
   return { ...base, ...whole, sectorBytes, table, tableId, partitions, filesystem, fingerprint, warnings };
 }

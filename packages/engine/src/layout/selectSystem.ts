@@ -123,8 +123,8 @@ function claimed(volume: Omit<Volume, 'claim' | 'running'>, type: string): Volum
   const own = claimOfType(type, 'strong') ?? claimOfWords(volume.holds ?? []) ?? claimOfType(type, 'weak');
   const needed = mounts !== null && mounts.kind !== 'data' ? mounts : null;
   const claim = needed ?? own ?? claimOfKind(filesystem, sizeBytes) ?? mounts ?? noSystem(filesystem);
-  // A closed volume the running system has open elsewhere is no riddle.
-  const known = claim.kind === 'hidden' && mounts !== null && inUse ? mounts : claim;
+  // A closed volume that a system opens for something else is no riddle.
+  const known = claim.kind === 'hidden' && mounts !== null ? mounts : claim;
   return { ...volume, claim: known, running: inUse ? mounts : null };
 }
 
