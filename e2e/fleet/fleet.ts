@@ -230,7 +230,7 @@ function serverEnvironment(folder: string, postgres: RunningPostgres, setupToken
   };
 }
 
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   return new Promise((done, fail) => {
     const probe = createServer();
     probe.once('error', fail);

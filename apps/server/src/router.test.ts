@@ -37,7 +37,7 @@ describe('every procedure', () => {
       `audit.list audit.verify auth.me auth.signIn auth.signOut explorer.list jobs.backupNow jobs.cancel jobs.explore jobs.get jobs.list
       jobs.planBackup jobs.restoreFiles jobs.retry jobs.verify live.events machines.approve machines.createEnrolToken machines.get machines.list
       machines.refresh machines.reject machines.rename machines.revoke overview.get points.get points.list points.setComment
-      points.setPinned restores.plan restores.start setup.createOwner setup.status vaults.create vaults.get vaults.list
+      points.setPinned restores.get restores.plan restores.start setup.createOwner setup.status vaults.create vaults.get vaults.list
       vaults.recoveryKit vaults.testFolder`
         .split(/\s+/)
         .sort(),

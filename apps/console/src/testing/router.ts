@@ -361,6 +361,7 @@ export function fixtureRouter(world: World) {
           plans.set(plan.planId, plan);
           return plan;
         }),
+      get: p.input(z.object({ planId: z.string() })).query(({ input }) => plans.get(input.planId) ?? refuse('NOT_FOUND')),
       start: p.input(z.object({ planId: z.string(), confirmText: z.string() })).mutation(({ input }) => {
         const plan = plans.get(input.planId) ?? refuse('PLAN_EXPIRED');
         if (input.confirmText !== plan.confirmText) refuse('CONFIRMATION_WRONG');

@@ -2,7 +2,7 @@
 import { points, restorePlans } from '@diskfleet/db';
 import { planRestoreToLayout, type RestorePlan } from '@diskfleet/engine';
 import type { RestorePlanView, TargetRef, UserView } from '@diskfleet/protocol';
-import { desc, sql } from 'drizzle-orm';
+import { desc, eq, sql } from 'drizzle-orm';
 import { audit } from '../audit/append.ts';
 import type { Ctx } from '../context.ts';
 import { ServerError } from '../errors.ts';
@@ -35,19 +35,7 @@ export async function planDiskRestore(ctx: Ctx, user: UserView, input: PlanInput
   const plan = await planRestoreToLayout(await openVaultById(ctx, vaultId), { pointId, diskIndex }, target.plan);
   const expiresAt = new Date(ctx.now().getTime() + PLAN_MS);
   const confirmText = `${machine.name} ${target.confirmTail}`;
-  const planId = await ctx.db.transaction(async (tx) => {
-    const { planHash, fits, estimatedBytes } = plan;
-    const facts = { planHash, fits, estimatedBytes, confirmText, expiresAt, createdBy: user.email };
-    const targetFingerprint = plan.target.fingerprint;
-    const values = { ...facts, pointId, diskIndex, machineId: machine.id, target: input.target, targetFingerprint };
-    const [row] = await tx.insert(restorePlans).values(values).returning({ id: restorePlans.id });
-    if (!row) throw new ServerError('INTERNAL', 'a plan was not stored');
-    const detail = `to ${target.plan.name} of ${machine.name}, plan ${planHash.slice(0, 12)}`;
-    await audit(tx, { at: ctx.now(), actor: user.email, action: 'restores.plan', subject: pointName(point), detail });
-    return row.id;
-  });
-  return {
-    planId,
+  const view = {
     expiresAt: expiresAt.toISOString(),
     confirmText,
     source,
@@ -56,6 +44,26 @@ export async function planDiskRestore(ctx: Ctx, user: UserView, input: PlanInput
     losses: await describeLosses(ctx, plan, target),
     ...visible(plan),
   };
+  const planId = await ctx.db.transaction(async (tx) => {
+    const { planHash, fits, estimatedBytes } = plan;
+    const facts = { planHash, fits, estimatedBytes, confirmText, expiresAt, createdBy: user.email };
+    const targetFingerprint = plan.target.fingerprint;
+    const values = { ...facts, pointId, diskIndex, machineId: machine.id, target: input.target, targetFingerprint, view };
+    const [row] = await tx.insert(restorePlans).values(values).returning({ id: restorePlans.id });
+    if (!row) throw new ServerError('INTERNAL', 'a plan was not stored');
+    const detail = `to ${target.plan.name} of ${machine.name}, plan ${planHash.slice(0, 12)}`;
+    await audit(tx, { at: ctx.now(), actor: user.email, action: 'restores.plan', subject: pointName(point), detail });
+    return row.id;
+  });
+  return { planId, ...view };
+}
+
+/** What its maker was shown, word for word. @throws ServerError NOT_FOUND, NOT_ALLOWED (somebody else's plan). */
+export async function getPlan(ctx: Ctx, user: UserView, planId: string): Promise<RestorePlanView> {
+  const [plan] = await ctx.db.select().from(restorePlans).where(eq(restorePlans.id, planId));
+  if (!plan?.view) throw new ServerError('NOT_FOUND', 'plan');
+  if (plan.createdBy !== user.email) throw new ServerError('NOT_ALLOWED', 'who starts a restore has looked at its plan');
+  return { planId, ...plan.view };
 }
 
 function visible(plan: RestorePlan) {

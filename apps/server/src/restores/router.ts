@@ -1,7 +1,7 @@
 import { targetRefShape } from '@diskfleet/protocol';
 import { z } from 'zod';
 import { allowed, router } from '../trpc.ts';
-import { planDiskRestore } from './plan.ts';
+import { getPlan, planDiskRestore } from './plan.ts';
 import { startDiskRestore } from './start.ts';
 
 export const restoresRouter = router({
@@ -15,6 +15,9 @@ export const restoresRouter = router({
       }),
     )
     .mutation(({ ctx: { ctx, session }, input }) => planDiskRestore(ctx, session.user, input)),
+  get: allowed('restore:disk')
+    .input(z.object({ planId: z.uuid() }))
+    .query(({ ctx: { ctx, session }, input }) => getPlan(ctx, session.user, input.planId)),
   start: allowed('restore:disk')
     .input(z.object({ planId: z.uuid(), confirmText: z.string().max(500) }))
     .mutation(({ ctx: { ctx, session }, input }) => startDiskRestore(ctx, session.user, input)),

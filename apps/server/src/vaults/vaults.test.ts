@@ -218,6 +218,7 @@ describe.skipIf(!hasTools)('a vault with a real backup in it (needs mkfs.fat and
     const plan = await client.restores.plan.mutate({ ...input, target: { kind: 'disk', diskKey: target.key } });
     expect(plan).toMatchObject({ fits: true, confirmText: 'desk 0002', targetBefore: { serial: 'TGT-0002' } });
     expect(plan.losses).toMatchObject([{ label: 'DATA', newestPoint: null }]);
+    expect(await client.restores.get.query({ planId: plan.planId }), 'shown again after a reload').toEqual(plan);
     const self = await client.restores.plan.mutate({ ...input, target: { kind: 'disk', diskKey: disk.key } });
     expect(self.losses[0]?.newestPoint?.id, 'this one has a backup').toBe(pointId);
 

@@ -2,7 +2,7 @@
  * Jobs mirror what agents do. The agent's journal is the truth of an attempt; `attempt` fences every update here, so a late
  * message of an older attempt changes nothing.
  */
-import type { Failure, JobResult } from '@diskfleet/protocol';
+import type { Failure, JobResult, RestorePlanView } from '@diskfleet/protocol';
 import { sql } from 'drizzle-orm';
 import {
   bigint,
@@ -132,4 +132,6 @@ export const restorePlans = pgTable('restore_plans', {
   createdBy: text().notNull(),
   expiresAt: timestamp({ withTimezone: true }).notNull(),
   usedAt: timestamp({ withTimezone: true }),
+  /** What the person was shown, to be shown again; null for plans of before it was kept. */
+  view: jsonb().$type<Omit<RestorePlanView, 'planId'>>(),
 });

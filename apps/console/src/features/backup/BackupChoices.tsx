@@ -1,5 +1,4 @@
 'use client';
-import type { InventoryDisk } from '@diskfleet/protocol';
 import { OptionCards } from '@/ui/Choice';
 import type { BackupKind } from './choice';
 
@@ -18,22 +17,8 @@ const methodCards = [
   { value: 'full', name: 'Full', text: 'Reads everything again. What the vault has is stored only once.' },
 ] as const satisfies readonly { value: Method; name: string; text: string }[];
 
-interface KindChoiceProps {
-  readonly value: BackupKind;
-  readonly onChange: (kind: BackupKind) => void;
-  readonly disks: readonly InventoryDisk[];
-}
-
-export function KindChoice({ value, onChange, disks }: KindChoiceProps) {
-  const noSystem = disks.some((disk) => disk.isSystemDisk) ? null : 'no disk here is the one this PC runs from';
-  return (
-    <ThreeCards
-      legend="What to back up"
-      value={value}
-      onChange={onChange}
-      cards={kindCards.map((card) => ({ ...card, blocked: card.value === 'system' ? noSystem : null }))}
-    />
-  );
+export function KindChoice({ value, onChange }: { value: BackupKind; onChange: (kind: BackupKind) => void }) {
+  return <ThreeCards legend="What to back up" value={value} onChange={onChange} cards={kindCards} />;
 }
 
 export function MethodChoice({ value, onChange }: { value: Method; onChange: (method: Method) => void }) {
@@ -73,7 +58,6 @@ function ThreeCards<T extends string>({ legend, value, onChange, cards }: ThreeC
         options={cards.map((card) => ({
           value: card.value,
           name: card.name,
-          blocked: card.blocked ?? null,
           body: (
             <>
               <span className="block font-semibold text-ink">{card.name}</span>

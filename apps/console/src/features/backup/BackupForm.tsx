@@ -89,7 +89,7 @@ export function BackupForm({ machine, diskKeys, open, onOpenChange, onStarted }:
         <NoVault />
       ) : (
         <form id={formId} onSubmit={submit} className="grid gap-6">
-          <KindChoice value={choice.kind} onChange={(kind) => setChoice({ ...choice, kind })} disks={disks} />
+          <KindChoice value={choice.kind} onChange={(kind) => setChoice({ ...choice, kind })} />
           {plan.isError && hasChoice && <FailurePanel error={plan.error} onRetry={() => void plan.refetch()} />}
           <BackupMaps choice={choice} onChange={setChoice} takings={taking.disks} />
           {current?.problem && (

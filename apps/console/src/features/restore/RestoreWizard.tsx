@@ -1,9 +1,9 @@
 'use client';
-import type { RestorePlanView } from '@diskfleet/protocol';
-import { useQuery } from '@tanstack/react-query';
+import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { parseAsInteger, parseAsString, parseAsStringLiteral, useQueryStates } from 'nuqs';
-import { useState } from 'react';
 import { useTRPC } from '@/trpc/client';
+import { Card } from '@/ui/Card';
+import { SkeletonRows } from '@/ui/Feedback';
 import { PageHead } from '@/ui/Page';
 import { PlanStep } from './PlanStep';
 import { RunStep } from './RunStep';
@@ -21,15 +21,23 @@ export function RestoreWizard() {
     point: parseAsString,
     disk: parseAsInteger,
     machine: parseAsString,
+    plan: parseAsString,
     job: parseAsString,
   });
-  const [plan, setPlan] = useState<RestorePlanView | null>(null);
+  const queries = useQueryClient();
+  // A plan is decided once and kept by the server, so what a reload shows is what was decided.
+  const plan = useQuery(
+    trpc.restores.get.queryOptions(
+      { planId: choice.plan ?? '' },
+      { enabled: choice.plan !== null && choice.step === 'plan', staleTime: Number.POSITIVE_INFINITY, retry: false },
+    ),
+  );
   const point = useQuery(trpc.points.get.queryOptions({ id: choice.point ?? '' }, { enabled: choice.point !== null }));
   const disks = point.data?.disks ?? [];
   const disk = disks.find((candidate) => candidate.index === choice.disk) ?? (disks.length === 1 ? disks[0] : undefined);
   const wanted = choice.job ? 'run' : (choice.step ?? 'what');
-  // A plan lives for minutes and is not kept in the address: after a reload it is made again.
-  const step = wanted === 'plan' && !plan ? 'where' : wanted === 'where' && point.isSuccess && !disk ? 'what' : wanted;
+  const noPlan = wanted === 'plan' && (choice.plan === null || plan.isError);
+  const step = noPlan ? 'where' : wanted === 'where' && point.isSuccess && !disk ? 'what' : wanted;
   return (
     <>
       <PageHead title="Restore a disk" note="Nothing is written before you have seen the plan and typed its confirmation." />
@@ -53,15 +61,20 @@ export function RestoreWizard() {
           onMachine={(id) => void setChoice({ machine: id })}
           onBack={() => void setChoice({ step: 'what' })}
           onPlan={(made) => {
-            setPlan(made);
-            void setChoice({ step: 'plan', machine: made.machine.id }, { history: 'push' });
+            queries.setQueryData(trpc.restores.get.queryKey({ planId: made.planId }), made);
+            void setChoice({ step: 'plan', machine: made.machine.id, plan: made.planId }, { history: 'push' });
           }}
         />
       )}
-      {step === 'plan' && plan && (
+      {step === 'plan' && plan.isPending && (
+        <Card>
+          <SkeletonRows rows={6} />
+        </Card>
+      )}
+      {step === 'plan' && plan.data && (
         <PlanStep
-          plan={plan}
-          onBack={() => void setChoice({ step: 'where' })}
+          plan={plan.data}
+          onBack={() => void setChoice({ step: 'where', plan: null })}
           onStarted={(jobId) => void setChoice({ job: jobId, step: 'run' }, { history: 'push' })}
         />
       )}
