@@ -7,7 +7,7 @@ export interface RestoreJob {
   readonly thread: number;
   readonly seed: ChunkReaderSeed;
   readonly batch: Batch;
-  readonly target: { readonly path: string; readonly name: string };
+  readonly target: { readonly path: string; readonly name: string; readonly sizeBytes: number };
   /**
    * `write` writes everything; `update` reads the target first and leaves alone what is right already; `compare` writes nothing and
    * fails at the first byte that differs.

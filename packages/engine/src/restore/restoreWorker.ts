@@ -89,11 +89,12 @@ async function run(job: RestoreJob): Promise<void> {
       const group = takeNext(job.control);
       if (group >= groupCount) break;
       const wanted: number[] = [];
-      for (let chunk = job.batch.groups[group] ?? 0; chunk < (job.batch.groups[group + 1] ?? 0); chunk++) {
+      for (const chunk of chunksOf(job, group, look)) {
         const there = look !== null && habit.worthLooking() && habit.learn(look.holds(chunk));
         if (there) gatherer.count(1, bytesOf(job, chunk));
         else wanted.push(chunk);
       }
+      wanted.sort((left, right) => left - right);
       const ids = wanted.map((chunk) => idAt(job.batch.ids, chunk));
       await reader.readChunks(ids, placer(job, wanted, gatherer));
       gatherer.flush();
@@ -102,6 +103,12 @@ async function run(job: RestoreJob): Promise<void> {
     await reader.close();
     file.close();
   }
+}
+
+/** Looked at, they come in the order of the target; they are fetched in the order of the vault. */
+function chunksOf({ batch }: RestoreJob, group: number, look: TargetLook | null): number[] {
+  const [first, end] = [batch.groups[group] ?? 0, batch.groups[group + 1] ?? 0];
+  return look?.begin(first, end) ?? Array.from({ length: end - first }, (_, index) => first + index);
 }
 
 /** How much of the target a chunk fills, in all its places. */

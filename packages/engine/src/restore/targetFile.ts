@@ -4,7 +4,7 @@
  *
  * The main thread holds the target exclusively; threads open it by path beside that.
  */
-import { closeSync, constants, fstatSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs';
 import { DiskError } from '@diskfleet/disk';
 
 const ALIGN_BYTES = 4096;
@@ -12,21 +12,18 @@ const ALIGN_BYTES = 4096;
 export class TargetFile {
   readonly #name: string;
   readonly #cached: number;
-  readonly #isBlockDevice: boolean;
   #direct: number | null;
 
   constructor(path: string, name: string) {
     this.#name = name;
     this.#cached = openSync(path, constants.O_RDWR);
-    this.#isBlockDevice = fstatSync(this.#cached).isBlockDevice();
     this.#direct = openDirect(path);
   }
 
   /** `bytes` must begin at a page border to go past the cache. @throws DiskError `DISK_WRITE_FAILED`, `DISK_FULL` */
   write(bytes: Uint8Array, offsetBytes: number): void {
     const call = (file: number, done: number) => writeSync(file, bytes, done, bytes.length - done, offsetBytes + done);
-    const range = { lengthBytes: bytes.length, offsetBytes };
-    this.#all(call, range, this.#direct, (error) => {
+    this.#all(call, { lengthBytes: bytes.length, offsetBytes }, (error) => {
       const full = codeOf(error) === 'ENOSPC' || codeOf(error) === 'EDQUOT';
       const code = full ? 'DISK_FULL' : 'DISK_WRITE_FAILED';
       return new DiskError(code, `${this.#name} cannot be written at byte ${offsetBytes}: ${textOf(error)}`, { cause: error });
@@ -35,21 +32,8 @@ export class TargetFile {
 
   /** What the medium holds, past the cache where possible. @throws DiskError `DISK_READ_FAILED` */
   read(bytes: Uint8Array, offsetBytes: number): void {
-    this.#readFrom(bytes, offsetBytes, this.#direct);
-  }
-
-  /**
-   * What is there, from the cache where that can be trusted: a file has one cache, a disk and its partitions have one each, and what was
-   * written through one may be missing in another. @throws DiskError `DISK_READ_FAILED`
-   */
-  look(bytes: Uint8Array, offsetBytes: number): void {
-    this.#readFrom(bytes, offsetBytes, this.#isBlockDevice ? this.#direct : null);
-  }
-
-  #readFrom(bytes: Uint8Array, offsetBytes: number, direct: number | null): void {
     const call = (file: number, done: number) => readSync(file, bytes, done, bytes.length - done, offsetBytes + done);
-    const range = { lengthBytes: bytes.length, offsetBytes };
-    this.#all(call, range, direct, (error) => {
+    this.#all(call, { lengthBytes: bytes.length, offsetBytes }, (error) => {
       return new DiskError('DISK_READ_FAILED', `${this.#name} cannot be read back at byte ${offsetBytes}: ${textOf(error)}`, {
         cause: error,
       });
@@ -64,15 +48,13 @@ export class TargetFile {
   #all(
     call: (file: number, done: number) => number,
     { lengthBytes, offsetBytes }: { readonly lengthBytes: number; readonly offsetBytes: number },
-    wanted: number | null,
     failed: (error: unknown) => DiskError,
   ): void {
     let done = 0;
-    let uncached = wanted;
     while (done < lengthBytes) {
       const aligned =
         (offsetBytes + done) % ALIGN_BYTES === 0 && (lengthBytes - done) % ALIGN_BYTES === 0 && done % ALIGN_BYTES === 0;
-      const direct = aligned ? uncached : null;
+      const direct = aligned ? this.#direct : null;
       try {
         const count = call(direct ?? this.#cached, done);
         if (count === 0) throw failed(new Error('the medium ended'));
@@ -82,7 +64,6 @@ export class TargetFile {
         if (direct === null || codeOf(error) !== 'EINVAL') throw failed(error);
         closeSync(direct);
         this.#direct = null;
-        uncached = null;
       }
     }
   }

@@ -3,28 +3,43 @@
  * little more than reading it. A chunk counts as there only if its whole plain bytes, put together from the places of the target the map
  * names (and zeros where it names none), have its id.
  */
-import { alignedBuffer } from '@diskfleet/disk';
 import { chunkHasher } from '@diskfleet/vault';
 import { ID_BYTES } from '../backup/cellTable.ts';
 import { type Batch, RUN_FIELDS } from './batches.ts';
 import type { RestoreJob } from './restoreJob.ts';
 import type { TargetFile } from './targetFile.ts';
+import { type Range, TargetWindows } from './targetWindows.ts';
 
-const LARGEST_CHUNK_BYTES = 4 * 1024 * 1024;
+const LARGEST_CHUNK_BYTES = 1024 * 1024;
 /** A chunk that is in more places is fetched once and compared by nobody: looking would cost more than it saves. */
 const MOST_RUNS = 64;
 
 export class TargetLook {
   readonly #batch: Batch;
-  readonly #file: TargetFile;
+  readonly #windows: TargetWindows;
+  readonly #endBytes: number;
   readonly #hash: ReturnType<typeof chunkHasher>;
-  readonly #buffer = alignedBuffer(LARGEST_CHUNK_BYTES);
+  readonly #buffer = Buffer.alloc(LARGEST_CHUNK_BYTES);
   readonly #id = Buffer.alloc(ID_BYTES);
 
-  constructor({ batch, seed: { keys, vaultId, idAlgorithm } }: RestoreJob, file: TargetFile) {
+  constructor({ batch, target, seed: { keys, vaultId, idAlgorithm } }: RestoreJob, file: TargetFile) {
     this.#batch = batch;
-    this.#file = file;
+    this.#windows = new TargetWindows((bytes, offsetBytes) => file.read(bytes, offsetBytes));
+    this.#endBytes = target.sizeBytes;
     this.#hash = chunkHasher({ idKey: keys.idKey, vaultId, idAlgorithm }, 'data');
+  }
+
+  /** The chunks that will be asked about next, in the order in which they lie on the target. */
+  begin(first: number, end: number): number[] {
+    const { firstRun, runs } = this.#batch;
+    const ranges: Range[] = [];
+    for (let run = firstRun[first] ?? 0; run < (firstRun[end] ?? 0); run++) {
+      const from = runs[run * RUN_FIELDS] ?? 0;
+      ranges.push({ from, to: from + (runs[run * RUN_FIELDS + 2] ?? 0) });
+    }
+    this.#windows.begin(ranges, this.#endBytes);
+    const placeOf = (chunk: number) => runs[(firstRun[chunk] ?? 0) * RUN_FIELDS] ?? 0;
+    return Array.from({ length: end - first }, (_, index) => first + index).sort((left, right) => placeOf(left) - placeOf(right));
   }
 
   /** Whether every place of the chunk on the target has its bytes. */
@@ -62,7 +77,7 @@ export class TargetLook {
       if (later.includes(run)) continue;
       const from = this.#batch.runs[run * RUN_FIELDS + 1] ?? 0;
       const lengthBytes = this.#batch.runs[run * RUN_FIELDS + 2] ?? 0;
-      this.#file.look(this.#buffer.subarray(from, from + lengthBytes), this.#batch.runs[run * RUN_FIELDS] ?? 0);
+      this.#windows.copy(this.#batch.runs[run * RUN_FIELDS] ?? 0, this.#buffer.subarray(from, from + lengthBytes));
     }
     return later;
   }

@@ -16,5 +16,5 @@ export function threadsFor(bytes: number, wanted = availableParallelism() + 1): 
 export function startThread(file: URL, workerData: unknown): Worker {
   const bundled = new URL(import.meta.url).pathname.endsWith('.js');
   const url = bundled ? new URL(file.href.replace(/\.ts$/, '.js')) : file;
-  return new Worker(url, { workerData, resourceLimits: { maxYoungGenerationSizeMb: 16 } });
+  return new Worker(url, { workerData, resourceLimits: { maxYoungGenerationSizeMb: 4 } });
 }

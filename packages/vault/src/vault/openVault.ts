@@ -1,12 +1,17 @@
 import { checkKeys, configName, decodeConfig, unknownFeatures, type VaultConfig } from '../config/config.ts';
 import { VaultError } from '../errors.ts';
+import { collectGarbage, type GcReport } from '../gc/collectGarbage.ts';
+import { isVoid, listGc, readVoidRule } from '../gc/gcObjects.ts';
+import type { GcOptions } from '../gc/gcRun.ts';
+import { openFence } from '../gc/writerFence.ts';
 import { type SegmentSource, segmentHeads } from '../index/liveSegments.ts';
 import { toLocation } from '../index/locationTable.ts';
 import { unwrapKeys } from '../keys/passphrase.ts';
 import { openSavedDisk } from '../map/savedDisk.ts';
 import { StoredChunkReader } from '../pack/chunkReader.ts';
-import { decodeManifest, type Manifest, pointIdOfName, pointsOfMachine } from '../point/manifest.ts';
-import { startPoint } from '../point/pointWriter.ts';
+import { decodeManifest, type Manifest, pointIdOfName, pointsOfMachine, pointsOfSeries } from '../point/manifest.ts';
+import { startPoint, startRun } from '../point/pointWriter.ts';
+import { removePoint } from '../point/removePoint.ts';
 import { openStore } from '../stores/openStore.ts';
 import type {
   BeginPoint,
@@ -14,6 +19,7 @@ import type {
   ChunkReaderSeed,
   ChunkWriterSeed,
   OnChunk,
+  PointBody,
   PointHeader,
   PointWriter,
   SavedPoint,
@@ -32,8 +38,8 @@ import { mergeSegments } from './mergeSegments.ts';
 import { VaultIndex } from './vaultIndex.ts';
 import { type VerifyOptions, verifyVault } from './verify.ts';
 
-/** 16 MiB: two per writer keep a run of three threads below 400 MB, and 32 MiB packs measured no faster. */
-const packTargetBytes = 16 << 20;
+/** 12 MiB: two per writer keep a run of three threads below 300 MB; packs of 32 MiB measured no faster. */
+const packTargetBytes = 12 << 20;
 const manifestsAtOnce = 8;
 const lookedUpAtOnce = 1 << 16;
 const compressionLevels = { fast: -5, balanced: 1, best: 9, none: null } as const;
@@ -160,11 +166,27 @@ class StoredVault implements Vault {
     return { points, unreadable };
   }
 
-  async openPoint(id: string): Promise<SavedPoint> {
+  private async pointName(id: string): Promise<string> {
     const name = (await this.pointNames()).find((one) => pointIdOfName(one) === id);
     if (name === undefined) throw new VaultError('POINT_NOT_FOUND', `the vault has no restore point ${id}`);
-    const manifest = await this.manifest(name);
+    return name;
+  }
+
+  /** [F27] */
+  private async refuseVoid(id: string, { gcSeen }: PointBody): Promise<void> {
+    const { store } = this.context;
+    const rule = await readVoidRule(store, await listGc(store), this.source(this.mustHaveKeys().idKey));
+    if (!isVoid(rule, id, gcSeen)) return;
+    throw new VaultError(
+      'POINT_DAMAGED',
+      `restore point ${id} was never finished: the vault was swept while its backup was cut off`,
+    );
+  }
+
+  async openPoint(id: string): Promise<SavedPoint> {
+    const manifest = await this.manifest(await this.pointName(id));
     const body = manifest.openBody();
+    await this.refuseVoid(id, body);
     return {
       header: manifest.header,
       body,
@@ -195,7 +217,7 @@ class StoredVault implements Vault {
     const reader = this.mustRead();
     return this.cache.get(chunkId, async () => {
       await this.index.lookUp([chunkId]);
-      return reader.readChunk(chunkId);
+      return this.orElsewhere([chunkId], () => reader.readChunk(chunkId));
     });
   }
 
@@ -205,7 +227,29 @@ class StoredVault implements Vault {
     for (let at = 0; at < ids.length; at += lookedUpAtOnce) {
       const group = ids.slice(at, at + lookedUpAtOnce);
       await this.index.lookUp(group);
-      await reader.readChunks(group, onChunk);
+      const left = new Set(group.map((id) => Buffer.from(id).toString('latin1')));
+      const take: OnChunk = (id, plain) => {
+        left.delete(Buffer.from(id).toString('latin1'));
+        return onChunk(id, plain);
+      };
+      await this.orElsewhere(group, () =>
+        reader.readChunks(
+          group.filter((id) => left.has(Buffer.from(id).toString('latin1'))),
+          take,
+        ),
+      );
+    }
+  }
+
+  /** A sweep may have moved chunks since their places were looked up: what is missing is looked for once more. */
+  private async orElsewhere<T>(ids: readonly Uint8Array[], read: () => Promise<T>): Promise<T> {
+    try {
+      return await read();
+    } catch (cause) {
+      if (!(cause instanceof VaultError) || cause.code !== 'CHUNK_MISSING') throw cause;
+      await this.index.startOver();
+      await this.index.lookUp(ids);
+      return read();
     }
   }
 
@@ -245,26 +289,55 @@ class StoredVault implements Vault {
       );
     }
     const source = this.source(keys.idKey);
-    const mapNodes = Math.ceil(options.expectedChunks / 16) + 1024;
-    const known = await knownForRun(source, options.expectedChunks + mapNodes, new Set());
-    const seed: ChunkWriterSeed = {
-      store: storeConfig,
-      keys: { idKey: keys.idKey, publicKey: keys.publicKey },
-      vaultId: this.id,
-      idAlgorithm: config.idAlgorithm,
-      compressionLevel: compressionLevels[options.compression],
-      ...known,
-      packTargetBytes,
-    };
-    // A merge that fails costs nothing: the next run tries again.
-    const onCommitted = () => mergeSegments(source).then(ignore, ignore);
-    return startPoint({ store, keys, seed, onCommitted }, options);
+    const run = await startRun(store, this.id, options);
+    try {
+      const fence = await openFence(store, source);
+      const previousId = await newestPoint(store, options);
+      const mapNodes = Math.ceil(options.expectedChunks / 16) + 1024;
+      const known = await knownForRun(source, options.expectedChunks + mapNodes, fence.avoid);
+      const seed: ChunkWriterSeed = {
+        store: storeConfig,
+        keys: { idKey: keys.idKey, publicKey: keys.publicKey },
+        vaultId: this.id,
+        idAlgorithm: config.idAlgorithm,
+        compressionLevel: compressionLevels[options.compression],
+        ...known,
+        packTargetBytes,
+      };
+      // A merge that fails costs nothing: the next run tries again.
+      const onCommitted = () => mergeSegments(source).then(ignore, ignore);
+      return startPoint({ store, keys, seed, fence, previousId, onCommitted }, options, run);
+    } catch (cause) {
+      await run.lease.end();
+      throw cause;
+    }
+  }
+
+  async removePoint(id: string): Promise<void> {
+    const { idKey } = this.mustHaveKeys();
+    const name = await this.pointName(id);
+    await removePoint(this.context.store, name, { vaultId: this.id, idKey });
+  }
+
+  async collectGarbage(options: GcOptions = {}): Promise<GcReport> {
+    this.mustRead();
+    const { store, config } = this.context;
+    const keys = this.mustHaveKeys();
+    const readChunk = (id: Uint8Array) => this.readChunk(id);
+    return collectGarbage({ store, config, keys, key: this.source(keys.idKey), readChunk, options });
   }
 
   async close(): Promise<void> {
     this.reader?.close();
     await this.context.store.close();
   }
+}
+
+/** The newest point of the series by the order of names [F1], or null. */
+async function newestPoint(store: Store, { machineId, source }: BeginPoint): Promise<string | null> {
+  let newest: string | null = null;
+  for await (const { name } of store.list(pointsOfSeries(machineId, source))) newest = pointIdOfName(name) ?? newest;
+  return newest;
 }
 
 function ignore(): void {}
