@@ -33,7 +33,14 @@ async function tool(name: string, args: readonly string[]): Promise<void> {
 
 // The names scripts rely on. `strictObject` where the contract lists all names would forbid additions; names only ever get added.
 const filesystemShape = z
-  .object({ kind: z.string(), label: z.string(), uuid: z.string(), totalBytes: z.int(), usedBytes: z.int(), clean: z.boolean() })
+  .object({
+    kind: z.string(),
+    label: z.string(),
+    uuid: z.string(),
+    totalBytes: z.int(),
+    usedBytes: z.int(),
+    clean: z.boolean().nullable(),
+  })
   .nullable();
 const partitionShape = z.object({
   number: z.int(),

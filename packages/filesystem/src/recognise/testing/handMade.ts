@@ -66,6 +66,8 @@ export function bitlocker(): Buffer {
   bytes.writeUInt16LE(0xaa55, 510);
   bytes.write('-FVE-FS-', 65_536);
   bytes.writeUInt16LE(2, 65_536 + 10);
+  // 4d9b5a7c-1f2e-4a3b-8c6d-0123456789ab
+  bytes.write('7c5a9b4d2e1f3b4a8c6d0123456789ab', 65_536 + 80, 'hex');
   return bytes;
 }
 
