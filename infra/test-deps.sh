@@ -6,11 +6,11 @@ declare -A package=(
   [mke2fs]=e2fsprogs [mkfs.fat]=dosfstools [mcopy]=mtools [mkntfs]=ntfs-3g [ntfs-3g]=ntfs-3g [partclone.ext4]=partclone
   [mkfs.xfs]=xfsprogs [sgdisk]=gdisk [sfdisk]=fdisk [losetup]=mount
   [mkfs.exfat]=exfatprogs [mount.exfat-fuse]=exfat-fuse [qemu-img]=qemu-utils [chromium]=chromium [setfattr]=attr [openssl]=openssl
-  [zstd]=zstd [lsof]=lsof
+  [zstd]=zstd [lsof]=lsof [/usr/bin/time]=time
   [cryptsetup]=cryptsetup-bin [mksquashfs]=squashfs-tools [genisoimage]=genisoimage [mkfs.f2fs]=f2fs-tools [mkfs.udf]=udftools
   [mkfs.erofs]=erofs-utils [mkfs.btrfs]=btrfs-progs [lvcreate]=lvm2
 )
-[ "${1:-}" = bench ] && package+=([restic]=restic [borg]=borgbackup [time]=time)
+[ "${1:-}" = bench ] && package+=([restic]=restic [borg]=borgbackup)
 export PATH="$PATH:/usr/sbin:/sbin"
 missing=()
 for tool in "${!package[@]}"; do command -v "$tool" >/dev/null 2>&1 || missing+=("${package[$tool]}"); done

@@ -5,6 +5,9 @@ import { fileURLToPath } from 'node:url';
 
 export const launcher = join(fileURLToPath(new URL('../..', import.meta.url)), 'agent/bin/diskfleet.mjs');
 
+/** Of the vaults of these tests. */
+export const passphrase = { DISKFLEET_PASSPHRASE: 'round trip' };
+
 export interface CliResult {
   readonly exitCode: number;
   readonly stdout: string;
@@ -16,7 +19,7 @@ export function cli(args: readonly string[], env: Record<string, string> = {}): 
     execFile(
       process.execPath,
       [launcher, ...args],
-      { env: { ...process.env, DISKFLEET_PASSPHRASE: 'round trip', ...env }, maxBuffer: 1 << 28 },
+      { env: { ...process.env, ...passphrase, ...env }, maxBuffer: 1 << 28 },
       (error, stdout, stderr) => {
         const exitCode = error && typeof error.code === 'number' ? error.code : error ? 1 : 0;
         done({ exitCode, stdout, stderr });
