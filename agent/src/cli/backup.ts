@@ -1,18 +1,17 @@
-import { hostname } from 'node:os';
-import { basename } from 'node:path';
-import { type BackupResult, backup, type DiskToBackUp } from '@diskfleet/engine';
-import type { StoreConfig } from '@diskfleet/vault';
-import { backupMemory } from '../agent/backupMemory.ts';
-import { readIdentity } from '../agent/identity.ts';
-import { findDisk } from '../inventory/findDisk.ts';
-import { agentFolder } from '../inventory/settings.ts';
-import { type HeldDisks, holdDisks } from '../jobs/holdDisks.ts';
+import type { BackupSelection } from '@diskfleet/engine';
+import { cleanText } from '@diskfleet/protocol';
+import { AgentError } from '../errors.ts';
+import { type ChosenDisks, chooseDisks } from '../inventory/chooseDisks.ts';
+import { findDisk, findPartition } from '../inventory/findDisk.ts';
+import { agentFolder, readSettings } from '../inventory/settings.ts';
+import { listDisks } from '../inventory/takeInventory.ts';
 import type { PlatformDisk } from '../platform/types.ts';
-import { formatBytes, formatSeconds } from '../words.ts';
-import type { Cli, Command } from './command.ts';
-import { operationOf } from './operation.ts';
-import { oneOf, required } from './parse.ts';
-import { namedVault, openVaultFor, vaultOptions, withVault } from './vaultAccess.ts';
+import { formatBytes, formatTable } from '../words.ts';
+import type { Args, Cli, Command, CommandResult } from './command.ts';
+import { noMore, required } from './parse.ts';
+import { backupOptions, runBackup } from './runBackup.ts';
+
+const planOnly = { type: 'boolean', help: 'Show what would be taken and left out, and stop.' } as const;
 
 export const backupDiskCommand: Command = {
   name: 'backup disk',
@@ -23,102 +22,170 @@ export const backupDiskCommand: Command = {
 everything and builds on the newest point of the same disk; without one it makes a full one. Interrupting is safe: what was
 stored is used by the next run. A disk in use is saved as it is at one moment (Linux, as root): what is written meanwhile is read
 again, and for the rest its volumes are held still for a fraction of a second.`,
-  options: {
-    ...vaultOptions,
-    method: { type: 'string', value: 'METHOD', help: 'full, incremental or differential; default incremental.' },
-    compression: { type: 'string', value: 'LEVEL', help: 'fast, balanced, best or none; default balanced.' },
-    'sector-by-sector': { type: 'boolean', help: 'Save free space too.' },
-    cutter: {
-      type: 'string',
-      value: 'HOW',
-      help: 'grid (by place on the disk) or files (file by file: the same files on another disk cost nothing); default by filesystem.',
-    },
-    'allow-inconsistent': { type: 'boolean', help: 'Back up a disk in use that cannot be held still: half old, half new.' },
-  },
+  options: backupOptions,
   examples: [
     'diskfleet backup disk /dev/sda --vault /mnt/backup/vault',
     'diskfleet backup disk disk.img --vault vault --method full --json',
   ],
   async run(cli, args) {
-    const paths = args.positionals;
-    required(paths[0], 'The disk or file');
-    const method = oneOf(args.text('method'), ['incremental', 'full', 'differential'], '--method');
-    const compression = oneOf(args.text('compression'), ['balanced', 'fast', 'best', 'none'], '--compression');
-    const cutter = args.text('cutter') === null ? undefined : oneOf(args.text('cutter'), ['grid', 'files'], '--cutter');
-    const disks: PlatformDisk[] = [];
-    for (const path of paths) disks.push(await findDisk(cli.platform(), path));
-    const options = {
-      allowInconsistent: args.flag('allow-inconsistent'),
-      writesTo: vaultFolder(namedVault(cli, args)),
-      keepFollowing: false,
-    };
-    const { result, warnings } = await withVault(await openVaultFor(cli, args, 'full'), async (vault) => {
-      const held = await holdDisks(cli.platform(), disks, options);
-      const { op, end } = operationOf(cli);
-      const request = {
-        kind: 'disk' as const,
-        method,
-        compression,
-        ...(cutter && { cutter }),
-        disks: disks.map((disk) => toBackUp(disk, held)),
-        ...(await machineOf(cli)),
-        source: disks.map(sourceName).sort().join('+'),
-        sectorBySector: args.flag('sector-by-sector'),
-      };
-      try {
-        const memory = backupMemory(agentFolder(cli.env), { ...request, vaultId: vault.id });
-        const result = await backup(vault, { ...request, memory }, held.quiet(op)).finally(end);
-        return { result, warnings: [...held.warnings, ...result.warnings] };
-      } finally {
-        held.close();
-      }
-    });
-    return { json: documentOf(result, warnings), text: textOf(result), warnings };
+    required(args.positionals[0], 'The disk or file');
+    const disks = await findAll(cli, args.positionals);
+    return runBackup(cli, args, { kind: 'disk', disks: disks.map((disk) => ({ disk })) });
   },
 };
 
-/** The series goes on whether a backup comes from the console or from here: an enrolled PC keeps its id. */
-async function machineOf(cli: Cli): Promise<{ machineId: string; machineName: string }> {
-  const identity = await readIdentity(agentFolder(cli.env));
-  const { hostname: name } = await cli.platform().machine();
-  return { machineId: identity?.machineId ?? `host:${name || hostname()}`, machineName: name || hostname() };
+export const backupSystemCommand: Command = {
+  name: 'backup system',
+  group: 'Back up',
+  summary: 'Save what this PC needs to start and run, and leave its data out.',
+  usage: '[--disk FILE…] --vault FOLDER [--plan-only]',
+  details: `Chooses by itself: boot partitions (EFI, BIOS boot, /boot, System Reserved), every operating system on the disks this PC runs
+from (two systems on one disk are both taken), what they mount below / except homes and data, swap space and recovery partitions.
+Before it starts it says what it takes and what it leaves out, and why. /home on a partition of its own is data: it is LEFT OUT.
+A restore keeps what was left out where the target has it. With --disk the system is looked for on those disks or files, at rest.`,
+  options: {
+    ...backupOptions,
+    disk: { type: 'string', multiple: true, value: 'DISK', help: 'Look for the system on this disk or file; may be repeated.' },
+    'plan-only': planOnly,
+  },
+  examples: [
+    'diskfleet backup system --vault /mnt/backup/vault',
+    'diskfleet backup system --disk pc.img --vault vault --plan-only --json',
+  ],
+  async run(cli, args) {
+    noMore(args.positionals, 0);
+    const named = await findAll(cli, args.list('disk'));
+    const present =
+      named.length > 0
+        ? named
+        : (await listDisks(cli.platform(), await readSettings(agentFolder(cli.env), { env: cli.env }))).disks;
+    const { firmware } = await cli.platform().machine();
+    const chosen = await chooseDisks(present, { kind: 'system', disks: named.map(({ key }) => ({ key })), firmware });
+    const source =
+      named.length === 0
+        ? 'system'
+        : `system:${named
+            .map(({ name }) => name)
+            .sort()
+            .join('+')}`;
+    return backUpChosen(cli, args, { chosen, kind: 'system', source });
+  },
+};
+
+export const backupPartitionCommand: Command = {
+  name: 'backup partition',
+  group: 'Back up',
+  summary: 'Save some partitions of a disk.',
+  usage: '<disk|file> --partition N [--partition M] | <partition…> --vault FOLDER [--plan-only]',
+  details: `Takes the content of these partitions, and always the partition table, the boot code and the gaps. A restore puts them back and
+keeps the other partitions where the target has them. A partition's device (/dev/sda3) stands for its disk and number.`,
+  options: {
+    ...backupOptions,
+    partition: { type: 'string', multiple: true, value: 'N', help: 'Number of a partition of the disk; may be repeated.' },
+    'plan-only': planOnly,
+  },
+  examples: [
+    'diskfleet backup partition /dev/sda --partition 1 --partition 3 --vault vault',
+    'diskfleet backup partition /dev/sda3 --vault vault',
+  ],
+  async run(cli, args) {
+    const disks = await partitionsOf(cli, args);
+    const present = disks.map(({ disk }) => disk);
+    const choice = disks.map(({ disk, partitions }) => ({ key: disk.key, partitions }));
+    const chosen = await chooseDisks(present, { kind: 'partition', disks: choice });
+    return backUpChosen(cli, args, { chosen, kind: 'partition' });
+  },
+};
+
+async function findAll(cli: Cli, paths: readonly string[]): Promise<PlatformDisk[]> {
+  const disks: PlatformDisk[] = [];
+  for (const path of paths) disks.push(await findDisk(cli.platform(), path));
+  return disks;
 }
 
-function toBackUp(disk: PlatformDisk, held: HeldDisks): DiskToBackUp {
-  const { path, name, model, serial } = disk;
-  return { path, name, model, serial, ...held.liveOf(disk) };
+/** @throws AgentError `USAGE`, `DISK_NOT_FOUND`, `PARTITION_NOT_FOUND` */
+async function partitionsOf(cli: Cli, args: Args): Promise<{ disk: PlatformDisk; partitions: number[] }[]> {
+  const first = required(args.positionals[0], 'The disk, file or partition');
+  const numbers = args.list('partition').map((text) => {
+    if (!/^\d{1,4}$/.test(text)) throw new AgentError('USAGE', `--partition must be a number, not "${text}"`);
+    return Number(text);
+  });
+  if (numbers.length > 0) {
+    noMore(args.positionals, 1);
+    return [{ disk: await findDisk(cli.platform(), first), partitions: unique(numbers) }];
+  }
+  const byKey = new Map<string, { disk: PlatformDisk; partitions: number[] }>();
+  for (const path of args.positionals) {
+    const found = await findPartition(cli.platform(), path);
+    if (found === null) throw new AgentError('USAGE', `${path} is not a partition: say which of its partitions with --partition`);
+    const known = byKey.get(found.disk.key)?.partitions ?? [];
+    byKey.set(found.disk.key, { disk: found.disk, partitions: unique([...known, found.number]) });
+  }
+  return [...byKey.values()];
 }
 
-function vaultFolder(place: StoreConfig): string[] {
-  return place.kind === 'directory' ? [place.path] : [];
+function unique(numbers: readonly number[]): number[] {
+  return [...new Set(numbers)].sort((left, right) => left - right);
 }
 
-function sourceName(disk: PlatformDisk): string {
-  return disk.bus === 'file' ? basename(disk.path) : disk.key;
+interface Chosen {
+  readonly chosen: ChosenDisks;
+  readonly kind: 'system' | 'partition';
+  readonly source?: string;
 }
 
-function documentOf(
-  { point, method, sourceBytes, usedBytes, readBytes, newBytes, storedBytes, seconds }: BackupResult,
-  warnings: string[],
-) {
+/** What is taken and what is not is said before anything is read. */
+async function backUpChosen(cli: Cli, args: Args, { chosen, kind, source }: Chosen): Promise<CommandResult> {
+  const { selection, disks } = chosen;
+  if (args.flag('plan-only')) return { json: planOf(selection), text: planText(selection) };
+  if (!cli.json) await cli.stderr.write(`${planText(selection)}\n\n`);
+  const { json, ...result } = await runBackup(cli, args, { kind, disks, ...(source !== undefined && { source }) });
+  const made = typeof json === 'object' ? json : {};
+  return { ...result, json: { ...made, ...planOf(selection) } };
+}
+
+function planOf({ disks, leftOutDisks, includedBytes, leftOutBytes, warnings }: BackupSelection) {
+  const parts = disks.flatMap(({ key, name, partitions }) =>
+    partitions.map(({ included, ...about }) => ({ included, part: { disk: name, diskKey: key, ...about } })),
+  );
+  // A disk without a table is taken whole, and so has no partition to name.
+  const whole = disks.filter(({ partitions }) => partitions.length === 0);
   return {
-    pointId: point.id,
-    kind: point.kind,
-    method,
-    sourceBytes,
-    usedBytes,
-    readBytes,
-    newBytes,
-    storedBytes,
-    seconds,
-    warnings,
+    included: [
+      ...whole.map(({ key, name }) => ({
+        disk: name,
+        diskKey: key,
+        number: 0,
+        why: 'the whole disk: it has no partition table',
+      })),
+      ...parts.filter(({ included }) => included).map(({ part }) => part),
+    ],
+    leftOut: parts.filter(({ included }) => !included).map(({ part }) => part),
+    leftOutDisks,
+    includedBytes,
+    leftOutBytes,
+    notes: warnings,
   };
 }
 
-function textOf({ point, method, usedBytes, newBytes, storedBytes, seconds }: BackupResult): string {
-  const speed = seconds > 0 ? ` (${formatBytes(usedBytes / seconds)}/s)` : '';
-  return [
-    `Restore point ${point.id} (${method}) is made and durable.`,
-    `Used ${formatBytes(usedBytes)}, new ${formatBytes(newBytes)}, stored ${formatBytes(storedBytes)}, in ${formatSeconds(seconds)}${speed}.`,
-  ].join('\n');
+function planText({ disks, leftOutDisks, includedBytes, leftOutBytes }: BackupSelection): string {
+  const rows = disks.flatMap(({ name, partitions }) =>
+    partitions.length === 0
+      ? [['takes', name, '', '', '', '', 'the whole disk: it has no partition table']]
+      : partitions.map(({ included, number, label, filesystem, sizeBytes, why }) => [
+          included ? 'takes' : 'LEAVES OUT',
+          name,
+          String(number),
+          formatBytes(sizeBytes),
+          filesystem ?? '',
+          label,
+          why,
+        ]),
+  );
+  for (const { name, sizeBytes, why } of leftOutDisks) rows.push(['LEAVES OUT', name, '', formatBytes(sizeBytes), '', '', why]);
+  const table = formatTable(
+    ['', 'DISK', 'NO', 'SIZE', 'CONTENT', 'LABEL', 'WHY'],
+    rows.map((row) => row.map((text) => cleanText(text))),
+  );
+  return `${table}\n\nIn use: ${formatBytes(includedBytes)} taken, ${formatBytes(leftOutBytes)} left out.`;
 }

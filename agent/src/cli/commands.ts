@@ -1,4 +1,4 @@
-import { backupDiskCommand } from './backup.ts';
+import { backupDiskCommand, backupPartitionCommand, backupSystemCommand } from './backup.ts';
 import type { Command } from './command.ts';
 import { disksCommand } from './disks.ts';
 import { enrolCommand } from './enrol.ts';
@@ -17,7 +17,9 @@ export const commands: readonly Command[] = [
   vaultCreateCommand,
   vaultInfoCommand,
   verifyCommand,
+  backupSystemCommand,
   backupDiskCommand,
+  backupPartitionCommand,
   pointsCommand,
   exploreCommand,
   restoreCommand,

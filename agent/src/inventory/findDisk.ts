@@ -3,6 +3,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { AgentError } from '../errors.ts';
 import type { DiskView, Platform, PlatformDisk } from '../platform/types.ts';
 import { diskOfFile, identityOfFile } from './diskFiles.ts';
+import { describeDisks } from './takeInventory.ts';
 
 /**
  * The disk or regular file a person names by its path (links are followed).
@@ -14,6 +15,23 @@ export async function findDisk(platform: Platform, path: string): Promise<Platfo
   const view = await platform.look();
   const known = view.disks.find((disk) => disk.path === real) ?? (await diskOfFile(real, view));
   return known ?? unlisted(real, view);
+}
+
+/**
+ * The disk and number behind the device of a partition (`/dev/sda3`), or null when `path` is none.
+ * @throws AgentError `DISK_NOT_FOUND`, `PARTITION_NOT_FOUND`
+ */
+export async function findPartition(platform: Platform, path: string): Promise<{ disk: PlatformDisk; number: number } | null> {
+  const real = await realpath(path).catch(() => null);
+  if (real === null) throw new AgentError('DISK_NOT_FOUND', `${path} does not exist`);
+  const at = (await platform.look()).partitionAt?.(real) ?? null;
+  if (at === null) return null;
+  const disk = await findDisk(platform, at.diskPath);
+  const [described] = await describeDisks([disk]);
+  const found = described?.partitions.find(({ startBytes }) => startBytes === at.startBytes);
+  if (found === undefined)
+    throw new AgentError('PARTITION_NOT_FOUND', `the partition table of ${disk.name} does not know ${path}`);
+  return { disk, number: found.number };
 }
 
 /** A partition, an LVM volume or a disk this user may not read: the engine says what can be done with it. */

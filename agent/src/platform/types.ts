@@ -72,6 +72,8 @@ export interface DiskView {
   readonly limitation: string | null;
   /** Who uses the disk or regular file at `path` (links are followed). A path that does not exist is used by nobody. */
   useOf(path: string): Promise<DiskUse>;
+  /** The disk a partition's device (`/dev/sda3`) is cut from, and where it begins there; null: `path` is none. Absent: there are none. */
+  partitionAt?(path: string): { readonly diskPath: string; readonly startBytes: number } | null;
 }
 
 export interface Platform {

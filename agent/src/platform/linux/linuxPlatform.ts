@@ -38,8 +38,16 @@ async function look(roots: Roots, mayRead: (path: string) => Promise<boolean>): 
     disks: uniqueKeys(disks),
     canReadDisks: unreadable === 0,
     limitation: unreadable === 0 ? null : limitation(unreadable),
+    partitionAt: (path) => partitionAt(graph, path),
     useOf: (path) => useOfPath(graph, path, (asked) => diskUse(graph, uses, asked)),
   };
+}
+
+/** @param path a real one, as `/dev/sda3` */
+function partitionAt(graph: BlockGraph, path: string): { diskPath: string; startBytes: number } | null {
+  const node = path.startsWith('/dev/') ? graph.get(path.slice('/dev/'.length)) : undefined;
+  if (node === undefined || node.parent === null) return null;
+  return { diskPath: `/dev/${node.parent}`, startBytes: node.startBytes };
 }
 
 function limitation(count: number): string {

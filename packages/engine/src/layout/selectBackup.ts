@@ -7,11 +7,15 @@ import { type DiskOfPc, type SystemPart, selectSystem } from './selectSystem.ts'
 
 export interface NamedDisk extends DiskOfPc {
   readonly name: string;
+  /** `file` and `loop`: offered as a disk beside those of the PC. */
+  readonly bus?: string | undefined;
+  /** Empty: it cannot be read. */
+  readonly fingerprint?: string | undefined;
 }
 
 export interface BackupChoice {
   readonly kind: 'system' | 'disk' | 'partition';
-  /** For kind `system`: nothing. For kind `partition` each names its partitions. */
+  /** For kind `system`: where to look for it; none: the PC's own disks. For kind `partition` each names its partitions. */
   readonly disks: readonly { readonly key: string; readonly partitions?: readonly number[] | undefined }[];
   readonly firmware?: 'uefi' | 'bios' | null | undefined;
 }
@@ -48,20 +52,26 @@ export interface BackupSelection {
   } | null;
 }
 
+const CONTAINER = 'holds the logical partitions: a part of the table';
+
 /** Numbers of partitions for `DiskToBackUp.partitions`; undefined: the whole disk. */
 export function partitionsToTake(
   { partitions }: BackupSelection['disks'][number],
   kind: BackupChoice['kind'],
 ): readonly number[] | undefined {
   if (kind === 'disk' || partitions.length === 0) return undefined;
-  return partitions.filter(({ included }) => included).map(({ number }) => number);
+  return partitions.filter(({ included, why }) => included && why !== CONTAINER).map(({ number }) => number);
 }
 
 export function selectBackup(disks: readonly NamedDisk[], choice: BackupChoice): BackupSelection {
   return choice.kind === 'system' ? systemOf(disks, choice) : chosenOf(disks, choice);
 }
 
-function systemOf(disks: readonly NamedDisk[], { firmware }: BackupChoice): BackupSelection {
+function systemOf(all: readonly NamedDisk[], { disks: named, firmware }: BackupChoice): BackupSelection {
+  const missing = named.find(({ key }) => !all.some((disk) => disk.key === key));
+  if (missing) return emptySelection({ code: 'DISK_NOT_FOUND', text: `the disk ${missing.key} is not plugged in` });
+  const wanted = named.length === 0 ? all.filter(isOfPc) : all.filter(({ key }) => named.some((one) => one.key === key));
+  const disks = wanted.filter(({ fingerprint }) => fingerprint !== '');
   const { found, parts } = selectSystem(disks, { firmware });
   const ofDisk = (disk: NamedDisk) => parts.filter((part) => part.disk === disk.key);
   const read = disks.filter((disk) => ofDisk(disk).some(({ included }) => included));
@@ -80,7 +90,9 @@ function systemOf(disks: readonly NamedDisk[], { firmware }: BackupChoice): Back
       why: ofDisk(disk)[0]?.partition === 0 ? whyOf(ofDisk(disk), 0) : 'nothing the system needs lies on it',
     };
   });
+  const unread = wanted.filter((disk) => !disks.includes(disk));
   const warnings = [
+    ...unread.map(({ name }) => `The disk ${name} cannot be read, so nobody knows whether the system needs it; it is left out.`),
     ...read.flatMap((disk) => warningsOfDisk(disk, ofDisk(disk))),
     ...leftOutDisks.map(({ name, sizeBytes, why }) => `The disk ${name} (${sizeText(sizeBytes)}) is left out: ${why}.`),
   ];
@@ -90,6 +102,11 @@ function systemOf(disks: readonly NamedDisk[], { firmware }: BackupChoice): Back
     return describe(disk, (number) => ({ included: isTaken(number), why: whyOf(verdicts, number) }));
   });
   return { ...summed(read, described), leftOutDisks, warnings, problem: null };
+}
+
+/** Files and loop devices belong to the system only when it lives on them. */
+function isOfPc({ bus, inUse, partitions }: NamedDisk): boolean {
+  return (bus !== 'file' && bus !== 'loop') || inUse === true || partitions.some((partition) => partition.inUse);
 }
 
 function whyOf(parts: readonly SystemPart[], number: number): string {
@@ -160,9 +177,7 @@ function describe(
     key,
     name,
     partitions: partitions.map((partition) => {
-      const verdict = isContainer(partition.type)
-        ? { included: true, why: 'holds the logical partitions: a part of the table' }
-        : verdictOf(partition.number);
+      const verdict = isContainer(partition.type) ? { included: true, why: CONTAINER } : verdictOf(partition.number);
       const { number, sizeBytes, filesystem } = partition;
       const usedBytes = isContainer(partition.type) ? 0 : (filesystem?.usedBytes ?? sizeBytes);
       return { number, ...verdict, label: labelOf(partition), filesystem: filesystem?.kind ?? null, sizeBytes, usedBytes };
