@@ -171,6 +171,16 @@ export const failureTexts = {
     data: noHarm,
     todo: 'The permission was missing, too old or for another vault: start the job again from the console.',
   },
+  VAULT_SWEPT: {
+    what: 'The vault was cleaned up while this run was cut off from it.',
+    data: 'Earlier restore points are intact; this run made none.',
+    todo: 'Run the backup again: what is still in the vault is reused.',
+  },
+  VAULT_TOO_OLD: {
+    what: 'The vault was made before clean-up existed.',
+    data: noHarm,
+    todo: 'Points can be removed; to get space back, start a new vault and delete this one when its points are no longer needed.',
+  },
   POINT_NOT_FOUND: {
     what: 'There is no such restore point.',
     data: noHarm,

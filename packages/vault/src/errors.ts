@@ -10,6 +10,8 @@ export type VaultErrorCode =
   | 'VAULT_FULL'
   | 'VAULT_UNREACHABLE'
   | 'VAULT_REFUSED'
+  | 'VAULT_SWEPT'
+  | 'VAULT_TOO_OLD'
   | 'POINT_NOT_FOUND'
   | 'POINT_DAMAGED'
   | 'CHUNK_MISSING'

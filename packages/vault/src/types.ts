@@ -3,6 +3,8 @@
  * Three capabilities: *write* (make points, cannot read them back), *read* (open content), *admin* (remove; never on a PC).
  */
 import type { BlockDevice, Extent } from '@diskfleet/disk';
+import type { GcReport } from './gc/collectGarbage.ts';
+import type { GcOptions } from './gc/gcRun.ts';
 
 // ---- stores -------------------------------------------------------------------------------------------------------
 
@@ -23,6 +25,8 @@ export type StoreConfig =
 export interface StoredObject {
   readonly name: string;
   readonly sizeBytes: number;
+  /** When the store received it, by the store's clock, in ms since 1970. Only listings tell, and not those of every store. */
+  readonly storedAtMs?: number;
 }
 
 /** A flat space of write-once objects. Names are `/`-separated lower-case ASCII. */
@@ -136,6 +140,10 @@ export interface SavedDiskInfo {
 export interface PointBody {
   readonly disks: readonly SavedDiskInfo[];
   readonly warnings: readonly string[];
+  /** [F26] Number of the newest mark the writer knew of; absent in points of early writers. */
+  readonly gcSeen?: number;
+  /** The newest point of the same machine and source when the run began; null for the first; absent in points of early writers. */
+  readonly previousId?: string | null;
 }
 
 // ---- reading ------------------------------------------------------------------------------------------------------
@@ -268,6 +276,10 @@ export interface Vault {
   /** Re-reads the index, e.g. after another writer committed. */
   refresh(): Promise<void>;
   beginPoint(options: BeginPoint): Promise<PointWriter>;
+  /** Admin: takes a point away for good; no other point is hurt. The space comes back by `collectGarbage`. @throws VaultError `POINT_NOT_FOUND`, `VAULT_REFUSED`. */
+  removePoint(id: string): Promise<void>;
+  /** Admin, with the read capability: one run of the sweeper, beside running backups. What it marks, a later run removes. @throws VaultError `VAULT_TOO_OLD`, `VAULT_DAMAGED`, `POINT_DAMAGED`: nothing was removed then. */
+  collectGarbage(options?: GcOptions): Promise<GcReport>;
   close(): Promise<void>;
 }
 

@@ -8,8 +8,10 @@ import { openText, sealText } from './checkedText.ts';
 export const configName = 'config';
 export const formatVersion = 1;
 
-/** Features a program must understand to do the named thing with this vault. v1 knows none. */
-const knownFeatures: ReadonlySet<string> = new Set();
+/** [F21] Writers of this vault heed the sweeper. */
+export const gcFeature = 'gc';
+/** Features a program must understand to do the named thing with this vault. */
+const knownFeatures: ReadonlySet<string> = new Set([gcFeature]);
 
 const hex32 = z.string().regex(/^[0-9a-f]{64}$/);
 

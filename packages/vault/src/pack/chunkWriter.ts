@@ -131,6 +131,8 @@ export class PackingWriter implements ChunkWriter {
     // First: requests that are still being repeated give up.
     if (this.ownsStore) await this.store.close();
     await Promise.all(this.storing);
+    for (const pack of this.free) pack.release();
+    this.current?.release();
     this.tools.compressor?.close();
     this.tools.gcm.close();
   }

@@ -23,6 +23,10 @@ declare const WebAssembly: { Memory: new (size: { initial: number }) => { readon
 
 /** Chunks up to this size always fit behind a pack that has not reached its target. */
 const usualChunkBytes = 4 << 20;
+/** Small memories of builders that are done: a program that makes many points needs no new ones, and the collector frees them late. */
+const spare: Buffer[] = [];
+const keptSpare = 4;
+const spareBytes = 12 << 20;
 const probeBytes = 16 << 10;
 const worthwhile = 0.97;
 
@@ -49,7 +53,8 @@ export interface BuiltPack {
 export class PackBuilder {
   private readonly settings: PackSettings;
   private readonly tools: PackTools;
-  private readonly memory: Buffer;
+  /** Empty until the first pack is begun: many a writer needs only one of its builders. */
+  private memory: Buffer = Buffer.alloc(0);
   private entries = Buffer.alloc(256 * entryBytes);
   private readonly nonce = Buffer.alloc(12);
   private used = 0;
@@ -60,9 +65,20 @@ export class PackBuilder {
   constructor(settings: PackSettings, tools: PackTools) {
     this.settings = settings;
     this.tools = tools;
-    const capacity = settings.targetBytes + compressBound(usualChunkBytes) + (1 << 20);
+  }
+
+  private allocate(): void {
+    const capacity = this.settings.targetBytes + compressBound(usualChunkBytes) + (1 << 20);
+    const pages = Math.ceil(capacity / 65536);
+    const place = spare.findIndex((one) => one.length === pages * 65536);
     // O_DIRECT wants page-aligned memory: that of WebAssembly is, that of Buffer is not.
-    this.memory = Buffer.from(new WebAssembly.Memory({ initial: Math.ceil(capacity / 65536) }).buffer);
+    this.memory = spare.splice(place, place < 0 ? 0 : 1)[0] ?? Buffer.from(new WebAssembly.Memory({ initial: pages }).buffer);
+  }
+
+  /** Gives the memory back; the builder must not be used again, nor the bytes of its last pack. */
+  release(): void {
+    if (this.memory.length > 0 && this.memory.length <= spareBytes && spare.length < keptSpare) spare.push(this.memory);
+    this.memory = Buffer.alloc(0);
   }
 
   get isEmpty(): boolean {
@@ -78,13 +94,15 @@ export class PackBuilder {
 
   /** Starts an empty pack under a fresh key. */
   begin(): void {
+    if (this.memory.length === 0) this.allocate();
     const { kind, vaultId, publicKey } = this.settings;
     const key = randomBytes(32);
     const sealed = publicKey === null ? null : seal(publicKey, key, { purpose: 'pack key', aad: packKeyAad(vaultId, kind) });
     writePackHeader(this.memory, {
       kind,
       vaultId,
-      ephemeralKey: sealed?.ephemeralKey ?? null,
+      // Without encryption too no two packs have one name: a name the sweeper removed never comes back.
+      ephemeralKey: sealed?.ephemeralKey ?? randomBytes(32),
       sealedKey: sealed?.box ?? null,
     });
     if (sealed !== null) this.tools.gcm.setKey(key);

@@ -72,6 +72,8 @@ const bodyShape: z.ZodType<PointBody> = z.object({
     }),
   ),
   warnings: z.array(z.string()),
+  gcSeen: z.int().min(0).optional(),
+  previousId: z.string().nullable().optional(),
 });
 
 const hash = (text: string) => sha256(text).toString('hex');
@@ -81,11 +83,16 @@ export function pointsOfMachine(machineId: string): string {
   return `points/${nameSegment(machineId, hash)}/`;
 }
 
+/** [F1] The prefix of all points of one source. */
+export function pointsOfSeries(machineId: string, source: string): string {
+  return `${pointsOfMachine(machineId)}${nameSegment(source, hash)}/`;
+}
+
 /** [F1] `points/<machine>/<source>/<time>-<id>.adi`, so that a listing alone orders the points of a series. */
 export function pointObjectName(header: Pick<PointHeader, 'machineId' | 'source' | 'createdAt' | 'id' | 'kind'>): string {
   const time = header.createdAt.replaceAll(/[-:.]/g, '').toLowerCase();
   const extension = header.kind === 'file' ? 'afi' : 'adi';
-  return `${pointsOfMachine(header.machineId)}${nameSegment(header.source, hash)}/${time}-${header.id}.${extension}`;
+  return `${pointsOfSeries(header.machineId, header.source)}${time}-${header.id}.${extension}`;
 }
 
 /** The id in a point's object name, or null. */

@@ -1,6 +1,7 @@
 /** One run that makes one point. Durability order: data packs, metadata packs, index segment, manifest. */
 import { randomBytes } from 'node:crypto';
 import { VaultError } from '../errors.ts';
+import type { WriterFence } from '../gc/writerFence.ts';
 import type { ChunkType } from '../index/entry.ts';
 import { type KnownChunks, knownChunks } from '../index/knownChunks.ts';
 import { encodeSegments } from '../index/segment.ts';
@@ -19,22 +20,35 @@ import type {
 } from '../types.ts';
 import { type Lease, startLease } from './lease.ts';
 import { encodeManifest } from './manifest.ts';
+import { removePoint } from './removePoint.ts';
 
 export interface PointContext {
   readonly store: Store;
   readonly keys: VaultKeys;
   readonly seed: ChunkWriterSeed;
+  readonly fence: WriterFence;
+  readonly previousId: string | null;
   /** Tidies up behind a point that is safe; never fails. */
   readonly onCommitted: () => Promise<void>;
 }
 
 const metaPackBytes = 4 << 20;
 
-export async function startPoint(context: PointContext, begin: BeginPoint): Promise<PointWriter> {
+/** A run's beginning: its session stands before it looks at anything else in the vault [F26]. */
+export interface StartedRun {
+  readonly pointId: string;
+  readonly createdAt: string;
+  readonly lease: Lease;
+}
+
+export async function startRun(store: Store, vaultId: string, begin: BeginPoint): Promise<StartedRun> {
   const pointId = randomBytes(16).toString('hex');
   const createdAt = begin.now().toISOString();
-  const lease = await startLease(context.store, { id: pointId, vaultId: context.seed.vaultId, startedAt: createdAt });
-  return new StoringPointWriter(context, begin, { pointId, createdAt, lease });
+  return { pointId, createdAt, lease: await startLease(store, { id: pointId, vaultId, startedAt: createdAt }) };
+}
+
+export function startPoint(context: PointContext, begin: BeginPoint, run: StartedRun): PointWriter {
+  return new StoringPointWriter(context, begin, run);
 }
 
 class StoringPointWriter implements PointWriter {
@@ -49,7 +63,7 @@ class StoringPointWriter implements PointWriter {
   private storedBytes = 0;
   private state: 'open' | 'committed' | 'abandoned' = 'open';
 
-  constructor(context: PointContext, begin: BeginPoint, run: { pointId: string; createdAt: string; lease: Lease }) {
+  constructor(context: PointContext, begin: BeginPoint, run: StartedRun) {
     this.context = context;
     this.begin = begin;
     this.pointId = run.pointId;
@@ -127,13 +141,29 @@ class StoringPointWriter implements PointWriter {
       newBytes: input.totals.newBytes,
       storedBytes: this.storedBytes,
     };
-    const body = { disks: input.disks, warnings: input.warnings };
-    const manifest = encodeManifest(header, body, { vaultId: this.seed.vaultId, keys: this.context.keys });
-    await this.context.store.put(manifest.name, manifest.bytes);
+    const { fence, previousId } = this.context;
+    const body = { disks: input.disks, warnings: input.warnings, gcSeen: fence.gcSeen, previousId };
+    await this.storeManifest(encodeManifest(header, body, { vaultId: this.seed.vaultId, keys: this.context.keys }));
     this.state = 'committed';
     await this.context.onCommitted();
     await this.lease.end();
     return header;
+  }
+
+  /** [F26] Looks for a fence on both sides of the manifest: the sweeper sees the one or this run sees the other. */
+  private async storeManifest({ name, bytes }: { name: string; bytes: Buffer }): Promise<void> {
+    const { store, fence, keys } = this.context;
+    await fence.check();
+    await store.put(name, bytes);
+    try {
+      await fence.check();
+    } catch (cause) {
+      // Where this run may not remove, the sweeper will [F27].
+      if (cause instanceof VaultError && cause.code === 'VAULT_SWEPT') {
+        await removePoint(store, name, { vaultId: this.seed.vaultId, idKey: keys.idKey }).catch(() => {});
+      }
+      throw cause;
+    }
   }
 
   async abandon(): Promise<void> {

@@ -293,7 +293,7 @@ async function* walk(root: string, folder: string, prefix: string): AsyncIterabl
       if (`${name}/`.startsWith(prefix) || prefix.startsWith(`${name}/`)) yield* walk(root, name, prefix);
     } else if (entry.isFile() && name.startsWith(prefix)) {
       const at = await stat(join(root, name)).catch(() => null);
-      if (at !== null) yield { name, sizeBytes: at.size };
+      if (at !== null) yield { name, sizeBytes: at.size, storedAtMs: at.mtimeMs };
     }
   }
 }

@@ -15,7 +15,7 @@ import { currentToken } from './tokenCell.ts';
 
 const defaultPatienceMs = 120_000;
 const listShape = z.object({
-  objects: z.array(z.object({ name: z.string(), sizeBytes: z.int().min(0) })),
+  objects: z.array(z.object({ name: z.string(), sizeBytes: z.int().min(0), storedAtMs: z.number().optional() })),
   next: z.string().nullable(),
 });
 

@@ -7,7 +7,9 @@ export interface MemoryStore extends Store {
   readonly objects: Map<string, Buffer>;
 }
 
-export function memoryStore(objects: Map<string, Buffer> = new Map()): MemoryStore {
+/** @param clock the store's own clock, in ms; without one it knows no times. */
+export function memoryStore(objects: Map<string, Buffer> = new Map(), clock?: () => number): MemoryStore {
+  const times = new Map<string, number>();
   const find = (name: string) => {
     checkName(name);
     const bytes = objects.get(name);
@@ -21,6 +23,7 @@ export function memoryStore(objects: Map<string, Buffer> = new Map()): MemorySto
       checkName(name);
       if (objects.has(name)) return 'exists';
       objects.set(name, Buffer.from(bytes));
+      if (clock !== undefined) times.set(name, clock());
       return 'stored';
     },
     async get(name, range) {
@@ -38,7 +41,8 @@ export function memoryStore(objects: Map<string, Buffer> = new Map()): MemorySto
     async *list(prefix) {
       for (const name of [...objects.keys()].sort()) {
         const bytes = objects.get(name);
-        if (bytes !== undefined && name.startsWith(prefix)) yield { name, sizeBytes: bytes.length };
+        if (bytes !== undefined && name.startsWith(prefix))
+          yield { name, sizeBytes: bytes.length, ...(times.has(name) ? { storedAtMs: times.get(name) } : {}) };
       }
     },
     async remove(name) {

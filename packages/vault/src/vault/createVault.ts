@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { configName, encodeConfig, formatVersion, keyCheck, type VaultConfig } from '../config/config.ts';
+import { configName, encodeConfig, formatVersion, gcFeature, keyCheck, type VaultConfig } from '../config/config.ts';
 import { VaultError } from '../errors.ts';
 import { defaultCost, type PassphraseCost, wrapKeys } from '../keys/passphrase.ts';
 import { generateVaultKeys, publicFromPrivate } from '../keys/seal.ts';
@@ -35,7 +35,7 @@ export async function createVaultIn(store: Store, storeConfig: StoreConfig, opti
   const draft: Omit<VaultConfig, 'keyCheck'> = {
     format: 'diskfleet-vault',
     formatVersion,
-    features: { read: [], write: [], gc: [] },
+    features: { read: [], write: [gcFeature], gc: [gcFeature] },
     vaultId,
     createdAt: (options.now ?? (() => new Date()))().toISOString(),
     encryption: encrypted ? 'x25519-hkdf-aes256gcm' : 'none',

@@ -24,7 +24,7 @@ export class VaultIndex {
   /** Segments read or superseded. */
   private seen = new Set<string>();
   private readonly kept = new Map<string, Segment>();
-  private readonly ring = Buffer.alloc(latest * 32);
+  private ring = Buffer.alloc(0);
   private ringEnd = 0;
   private ringFull = false;
   private loading: Promise<void> | null = null;
@@ -34,6 +34,14 @@ export class VaultIndex {
 
   constructor(source: SegmentSource) {
     this.source = source;
+  }
+
+  /** Forgets all places, e.g. when a pack turned out to be gone: what it held may lie elsewhere by now. */
+  async startOver(): Promise<void> {
+    this.places = new LocationTable();
+    this.ringEnd = 0;
+    this.ringFull = false;
+    await this.load();
   }
 
   /** Reads what was added since, if anything was read before. */
@@ -87,6 +95,8 @@ export class VaultIndex {
   }
 
   private remember(id: Buffer): void {
+    if (this.ringEnd * 32 === this.ring.length)
+      this.ring = Buffer.concat([this.ring, Buffer.alloc(Math.max(8192, this.ring.length))]);
     id.copy(this.ring, this.ringEnd * 32);
     this.ringEnd = (this.ringEnd + 1) % latest;
     if (this.ringEnd === 0) this.ringFull = true;

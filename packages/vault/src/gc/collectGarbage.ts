@@ -1,0 +1,68 @@
+/** [F25] One run of the sweeper: goes on with what is unfinished, then marks anew. Backups go on meanwhile. */
+import { randomBytes } from 'node:crypto';
+import { gcFeature, unknownFeatures } from '../config/config.ts';
+import { VaultError } from '../errors.ts';
+import { startLease } from '../point/lease.ts';
+import { listGc, openCycle } from './gcObjects.ts';
+import { type GcRun, readSessions } from './gcRun.ts';
+import { type Marked, markPacks } from './markPacks.ts';
+import { isAlive, planSweep } from './planGc.ts';
+import { type Swept, sweepPacks } from './sweepPacks.ts';
+
+export interface GcReport {
+  /** Packs removed by this run. */
+  readonly swept: Swept | null;
+  /** Packs marked by this run, to be removed by a later one. */
+  readonly marked: Marked | null;
+  /** Why a mark made earlier was not swept yet: it is too young, a run that began before it is alive, or the store tells no times. */
+  readonly waiting: 'delay' | 'session' | 'clock' | null;
+}
+
+const hourMs = 3_600_000;
+
+/** @throws VaultError `VAULT_TOO_OLD`, `VAULT_TOO_NEW`, `VAULT_DAMAGED`, `POINT_DAMAGED`, and what the store throws; a later run goes on. */
+export async function collectGarbage(input: Omit<GcRun, 'sessionId'>): Promise<GcReport> {
+  const { features } = input.config;
+  if (!features.gc.includes(gcFeature)) {
+    throw new VaultError(
+      'VAULT_TOO_OLD',
+      'this vault was made before clean-up existed: programs that do not expect it may be writing to it',
+    );
+  }
+  const unknown = unknownFeatures(features.gc);
+  if (unknown.length > 0) {
+    throw new VaultError(
+      'VAULT_TOO_NEW',
+      `removing from this vault needs ${unknown.join(', ')}, which this program does not know`,
+    );
+  }
+  const sessionId = randomBytes(16).toString('hex');
+  const { vaultId } = input.config;
+  const lease = await startLease(input.store, { id: sessionId, vaultId, startedAt: new Date(0).toISOString() });
+  try {
+    return await runSteps({ ...input, sessionId });
+  } finally {
+    await lease.end();
+  }
+}
+
+async function runSteps(run: GcRun): Promise<GcReport> {
+  const { delayMs = 24 * hourMs, leaseMs = hourMs } = run.options;
+  const { nowMs, sessions } = await readSessions(run);
+  let listing = await listGc(run.store);
+  const open = openCycle(listing);
+  let swept: Swept | null = null;
+  if (open !== null) {
+    const fenced = open.steps.has('sweep');
+    const decision = planSweep({ nowMs, markedAtMs: open.markedAtMs, fenced, sessions, delayMs, leaseMs });
+    if (decision.kind === 'wait') return { swept, marked: null, waiting: decision.why };
+    swept = await sweepPacks(run, open.number);
+    listing = await listGc(run.store);
+    if (openCycle(listing) !== null) return { swept, marked: null, waiting: null };
+  }
+  for (const session of sessions) {
+    if (nowMs === null || isAlive(session, nowMs, leaseMs)) continue;
+    for (const name of session.names) await run.store.remove(name);
+  }
+  return { swept, marked: await markPacks(run, listing, nowMs), waiting: null };
+}

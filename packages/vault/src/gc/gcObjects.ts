@@ -1,0 +1,120 @@
+/** [F21] [F24] [F25] The objects under `gc/`: their names, their bytes, and what a listing of them says. */
+import { z } from 'zod';
+import { openText, sealText } from '../config/checkedText.ts';
+import { VaultError } from '../errors.ts';
+import { deriveKey, hmac } from '../keys/derive.ts';
+import type { Store } from '../types.ts';
+
+export interface GcKey {
+  readonly vaultId: string;
+  readonly idKey: Uint8Array;
+}
+
+const steps = ['mark', 'sweep', 'doom', 'swept'] as const;
+export type GcStep = (typeof steps)[number];
+
+/** Which packs, and which points were looked at to find out. */
+export interface PackVerdict {
+  readonly packs: readonly string[];
+  readonly witness: readonly string[];
+}
+
+/** One number: which of its objects are there. */
+export interface GcCycle {
+  readonly number: number;
+  readonly steps: ReadonlySet<GcStep>;
+  /** When the mark was received, by the store's clock. */
+  readonly markedAtMs: number | null;
+}
+
+export interface GcListing {
+  /** Ascending. */
+  readonly cycles: readonly GcCycle[];
+  /** Ids of points that were removed on purpose. */
+  readonly removed: ReadonlySet<string>;
+  /** Hex names of packs known to be damaged. */
+  readonly quarantined: ReadonlySet<string>;
+}
+
+export function stepName(number: number, step: GcStep): string {
+  return `gc/${String(number).padStart(16, '0')}-${step}`;
+}
+export function removedName(pointId: string): string {
+  return `gc/removed-${pointId}`;
+}
+export function quarantineName(pack: string): string {
+  return `gc/quarantine-${pack}`;
+}
+
+export async function listGc(store: Store): Promise<GcListing> {
+  const found = new Map<number, { steps: Set<GcStep>; markedAtMs: number | null }>();
+  const removed = new Set<string>();
+  const quarantined = new Set<string>();
+  for await (const { name, storedAtMs } of store.list('gc/')) {
+    const point = /^gc\/removed-([0-9a-f]{32})$/.exec(name)?.[1];
+    if (point !== undefined) removed.add(point);
+    const pack = /^gc\/quarantine-([0-9a-f]{64})$/.exec(name)?.[1];
+    if (pack !== undefined) quarantined.add(pack);
+    const [, digits, word] = /^gc\/(\d{16})-([a-z]+)$/.exec(name) ?? [];
+    const step = steps.find((one) => one === word);
+    if (digits === undefined || step === undefined) continue;
+    const cycle = found.get(Number(digits)) ?? { steps: new Set<GcStep>(), markedAtMs: null };
+    cycle.steps.add(step);
+    if (step === 'mark') cycle.markedAtMs = storedAtMs ?? null;
+    found.set(Number(digits), cycle);
+  }
+  const cycles = [...found].map(([number, cycle]) => ({ number, ...cycle })).sort((a, b) => a.number - b.number);
+  return { cycles, removed, quarantined };
+}
+
+/** The number that was begun and is not done, if any. */
+export function openCycle({ cycles }: GcListing): GcCycle | null {
+  return cycles.find((cycle) => !cycle.steps.has('swept')) ?? null;
+}
+
+export function encodeGc(name: string, fields: Readonly<Record<string, unknown>>, key: GcKey): Buffer {
+  const kind = name.slice(name.lastIndexOf('/') + 1).split('-')[/\d{16}-/.test(name) ? 1 : 0];
+  const value = { format: 'diskfleet-gc', version: 1, vaultId: key.vaultId, kind, ...fields };
+  return sealText({ ...value, mac: macOf(name, value, key) });
+}
+
+function macOf(name: string, value: unknown, key: GcKey): string {
+  return hmac(deriveKey(key.idKey, key.vaultId, 'gc'), name, Buffer.of(0), JSON.stringify(value)).toString('hex');
+}
+
+const shape = z.looseObject({ format: z.literal('diskfleet-gc'), version: z.literal(1), vaultId: z.string(), mac: z.string() });
+const verdictShape = z.object({ packs: z.array(z.string()), witness: z.array(z.string()) });
+
+/** Null when it is absent, damaged or forged. @throws VaultError what the store throws. */
+async function readGc(store: Store, name: string, key: GcKey): Promise<unknown> {
+  try {
+    const parsed = shape.safeParse(openText(await store.get(name), name));
+    if (!parsed.success || parsed.data.vaultId !== key.vaultId) return null;
+    const { mac, ...value } = parsed.data;
+    return mac === macOf(name, value, key) ? value : null;
+  } catch (cause) {
+    if (cause instanceof VaultError && (cause.code === 'VAULT_DAMAGED' || cause.code === 'VAULT_OBJECT_MISSING')) return null;
+    throw cause;
+  }
+}
+
+export async function readVerdict(store: Store, name: string, key: GcKey): Promise<PackVerdict | null> {
+  const parsed = verdictShape.safeParse(await readGc(store, name, key));
+  return parsed.success ? parsed.data : null;
+}
+
+/** [F27] Tells points that came too late; `null` while nothing was ever doomed. */
+export interface VoidRule {
+  readonly number: number;
+  readonly witness: ReadonlySet<string>;
+}
+
+export async function readVoidRule(store: Store, listing: GcListing, key: GcKey): Promise<VoidRule | null> {
+  const doomed = listing.cycles.filter((cycle) => cycle.steps.has('doom')).at(-1);
+  const doom = doomed === undefined ? null : await readVerdict(store, stepName(doomed.number, 'doom'), key);
+  return doomed === undefined || doom === null ? null : { number: doomed.number, witness: new Set(doom.witness) };
+}
+
+export function isVoid(rule: VoidRule | null, pointId: string, gcSeen: number | undefined): boolean {
+  return rule !== null && (gcSeen ?? 0) < rule.number && !rule.witness.has(pointId);
+}
