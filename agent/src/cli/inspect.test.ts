@@ -67,6 +67,25 @@ async function usedOfXfs(image: string): Promise<number> {
   return (number(said, /dblocks = (\d+)/) - number(said, /fdblocks = (\d+)/)) * number(said, /blocksize = (\d+)/);
 }
 
+/** Sectors behind the last whole cluster are in no map: they always count. */
+async function usedOfFat(image: string): Promise<number> {
+  const said = await runTool('fsck.fat', ['-nv', image]);
+  const [before, data] = [number(said, /Data area starts at byte (\d+)/), number(said, /data clusters \((\d+) bytes/)];
+  const behindBytes = (await stat(image)).size - before - data;
+  return before + number(said, /files, (\d+)\//) * number(said, /(\d+) bytes per cluster/) + behindBytes;
+}
+
+async function usedOfExfat(image: string): Promise<number> {
+  const said = await runTool('dump.exfat', [image]);
+  const clusters = number(said, /Total Clusters:\s+(\d+)/) - number(said, /Free Clusters:\s+(\d+)/);
+  return number(said, /Cluster Heap Offset .*:\s+(\d+)/) * 512 + clusters * number(said, /Cluster size:\s+(\d+)/);
+}
+
+/** As people are told: what is stored, each byte once, however many copies the volume keeps. */
+async function usedOfBtrfs(image: string): Promise<number> {
+  return number(await runTool('btrfs', ['inspect-internal', 'dump-super', image]), /^bytes_used\s+(\d+)/m);
+}
+
 const ext = (kind: string): Made => ({
   kind,
   type: kind,
@@ -78,9 +97,10 @@ const ext = (kind: string): Made => ({
 const fat = (bits: string, sizeMib: number): Made => ({
   kind: `fat${bits}`,
   type: 'vfat',
-  tools: ['mkfs.fat'],
+  tools: ['mkfs.fat', 'fsck.fat'],
   sizeMib,
   make: (image) => runTool('mkfs.fat', ['-F', bits, '-n', 'MY FAT', image]),
+  used: usedOfFat,
 });
 const luks = (version: string, args: readonly string[]): Made => ({
   kind: `luks${version}`,
@@ -115,9 +135,10 @@ const made: readonly Made[] = [
   {
     kind: 'exfat',
     type: 'exfat',
-    tools: ['mkfs.exfat'],
+    tools: ['mkfs.exfat', 'dump.exfat'],
     sizeMib: 24,
     make: (image) => runTool('mkfs.exfat', ['-L', 'my exfat', image]),
+    used: usedOfExfat,
   },
   {
     kind: 'xfs',
@@ -130,9 +151,10 @@ const made: readonly Made[] = [
   {
     kind: 'btrfs',
     type: 'btrfs',
-    tools: ['mkfs.btrfs'],
+    tools: ['mkfs.btrfs', 'btrfs'],
     sizeMib: 128,
     make: (image) => runTool('mkfs.btrfs', ['-q', '-L', 'my btrfs', image]),
+    used: usedOfBtrfs,
   },
   {
     kind: 'swap',
