@@ -78,7 +78,10 @@ export interface FileLayout {
   /** As `DirectoryEntry.ref`. */
   readonly ref: string;
   readonly sizeBytes: number;
-  /** Changes whenever an honest system changed the content: times to the last digit, size, generation, as the format has them. */
+  /**
+   * Changes whenever an honest system changed the content: times to the last digit, size, generation, as the format has them.
+   * Empty where they are too coarse to tell: whole seconds, in which a file can change twice.
+   */
   readonly stamp: string;
   /** By file offset, disjoint, in whole blocks (the last one reaches past `sizeBytes`), inside the volume's used blocks. */
   readonly extents: readonly FileExtent[];
@@ -130,4 +133,10 @@ export interface FilesystemReader {
   readonly kinds: readonly FilesystemKind[];
   probe(device: BlockDevice): Promise<boolean>;
   open(device: BlockDevice): Promise<Filesystem>;
+  /**
+   * Opens a volume whose first sectors are damaged by the copy it keeps of them elsewhere; null unless several facts agree. Few
+   * reads. Such copies outlive their filesystem, so whoever asks must not believe its map.
+   * @throws FilesystemError, DiskError
+   */
+  openBackup?(device: BlockDevice): Promise<Filesystem | null>;
 }

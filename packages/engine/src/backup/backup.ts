@@ -50,7 +50,7 @@ export async function backup(vault: Vault, request: BackupRequest, op: Operation
   });
   try {
     const stored = await storeDisks({ request, memory, writer }, scanned, op);
-    const warnings = warningsOf(stored.scanned, op);
+    const warnings = [...warningsOf(stored.scanned, op), ...stored.image.warnings];
     const { infos, usedBytes } = await writeMaps(writer, stored, op);
     stopIfAborted(op);
     const sourceBytes = infos.reduce((total, info) => total + info.sizeBytes, 0);

@@ -8,7 +8,10 @@ import type { BackupJob, GridWork } from './work.ts';
 
 const REGION_BYTES = CELL_BYTES * REGION_CELLS;
 
-/** The used bytes of a region, from the first to the last one: bytes of the disk. */
+/** Reading over a gap is cheaper than another read. */
+const NEAR_BYTES = 128 * 1024;
+
+/** Bytes of the disk that are read in one go. */
 interface Span {
   from: number;
   to: number;
@@ -57,14 +60,7 @@ export class GridReader {
     const last = work.grid.firstExtentOfDisk[disk + 1] ?? 0;
     if (work.captured !== null) {
       this.#buffer.set(new Uint8Array(work.captured, firstOrdinal * CELL_BYTES, cells * CELL_BYTES));
-    } else {
-      const span: Span = { from: Math.max(extents[firstExtent * 2] ?? 0, base), to: base };
-      for (let index = firstExtent; index < last && (extents[index * 2] ?? 0) < end; index++) {
-        span.to = Math.min(extents[index * 2 + 1] ?? 0, end);
-      }
-      if (reader.isHole(span)) return false;
-      this.#desk.count(1, reader.read(this.#buffer, base, span));
-    }
+    } else if (!this.#read(work, reader, { base, end })) return false;
     let clean = 0;
     for (let index = firstExtent; index < last && (extents[index * 2] ?? 0) < end; index++) {
       const start = Math.max(extents[index * 2] ?? 0, base) - base;
@@ -73,6 +69,36 @@ export class GridReader {
     }
     if (clean < end - base) this.#buffer.fill(0, clean, end - base);
     return true;
+  }
+
+  /** Reads the used extents of the region, over small gaps and not over large ones. False: all of it is a hole. */
+  #read(
+    { grid: { extents, firstExtentOfDisk } }: GridWork,
+    reader: SourceReader,
+    region: { base: number; end: number },
+  ): boolean {
+    const { base, end } = region;
+    const last = firstExtentOfDisk[this.#region.disk + 1] ?? 0;
+    const span: Span = { from: base, to: base };
+    let found = false;
+    const readSpan = () => {
+      if (span.to === span.from) return;
+      if (reader.isHole(span)) this.#buffer.fill(0, span.from - base, span.to - base);
+      else {
+        found = true;
+        this.#desk.count(1, reader.read(this.#buffer, base, span));
+      }
+    };
+    for (let index = this.#region.firstExtent; index < last && (extents[index * 2] ?? 0) < end; index++) {
+      const from = Math.max(extents[index * 2] ?? 0, base);
+      if (from - span.to > NEAR_BYTES || span.to === span.from) {
+        readSpan();
+        span.from = from;
+      }
+      span.to = Math.min(extents[index * 2 + 1] ?? 0, end);
+    }
+    readSpan();
+    return found;
   }
 
   async #storeCells({ table }: GridWork): Promise<void> {

@@ -109,7 +109,7 @@ describe('what is read again', () => {
           const isWritten = (written[unit] ?? 0) > 0 && taken;
           const wasUsed = (used[unit] ?? 0) > 0 && taken;
           expect(covers(result.used, at)).toBe(isWritten || wasUsed);
-          const cell = unit - (unit % 64);
+          const cell = unit - (unit % 16);
           const cellWritten = written
             .subarray(cell, cell + 64)
             .some((content, index) => content > 0 && (left[cell + index] ?? 0) <= 30);

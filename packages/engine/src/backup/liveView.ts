@@ -20,6 +20,8 @@ import { SourceReader, type SourceToRead } from './sourceReader.ts';
 
 /** Most that is taken aside while writers wait: a tenth of a second of an SSD, and all the memory it costs. */
 const CAPTURE_BYTES = 64 * 1024 * 1024;
+/** And no more memory than this, a whole cell for each that is touched. */
+const CAPTURE_CELLS = 512;
 /** Below this another pass is not worth its time. */
 const LITTLE_BYTES = 16 * 1024 * 1024;
 const MAX_PASSES = 8;
@@ -57,7 +59,7 @@ export async function reachOneMoment(run: LiveRun): Promise<void> {
   let pending = await changed(run.disks);
   for (let freezes = 0, pass = 1; freezes < MAX_FREEZES; ) {
     const grid = cutGrid(pending);
-    if (grid.cellCount * CELL_BYTES > LITTLE_BYTES && pass <= MAX_PASSES) {
+    if (grid.usedBytes > LITTLE_BYTES && pass <= MAX_PASSES) {
       pass += 1;
       run.op.onLog?.({ level: 'info', text: `${sizeText(grid.usedBytes)} changed meanwhile and are read again.` });
       run.image.add(await storeGrid(run.pool, { disks: pending }));
@@ -111,12 +113,14 @@ async function capture({ disks, op }: LiveRun, before: readonly (readonly Extent
     for (const { live } of disks) if (live !== null) frozen.push(await live.freeze());
     pending = await changed(disks, before);
     const grid = cutGrid(pending);
-    if (grid.cellCount * CELL_BYTES <= CAPTURE_BYTES) taken = { grid, memory: readAside(grid, readers, region) };
+    if (grid.usedBytes <= CAPTURE_BYTES && grid.cellCount <= CAPTURE_CELLS)
+      taken = { grid, memory: readAside(grid, readers, region) };
   } finally {
     for (const one of frozen) stoodStill = (await one.thaw()) && stoodStill;
     for (const reader of readers) reader.close();
   }
-  const seconds = ((performance.now() - startedAt) / 1000).toFixed(2);
+  const elapsed = (performance.now() - startedAt) / 1000;
+  const seconds = Math.max(...frozen.map((one) => one.heldSeconds?.() ?? elapsed)).toFixed(2);
   if (taken === null) return { kind: 'much', pending };
   if (!stoodStill) {
     op.onLog?.({ level: 'warning', text: `Holding still took too long (${seconds} s) and was ended early; trying again.` });
@@ -128,15 +132,20 @@ async function capture({ disks, op }: LiveRun, before: readonly (readonly Extent
 
 function readAside(grid: Grid, readers: readonly SourceReader[], buffer: Buffer): SharedArrayBuffer {
   const memory = new SharedArrayBuffer(grid.cellCount * CELL_BYTES);
-  const bytes = new Uint8Array(memory);
   const region = { disk: 0, firstCell: 0, cells: 0, firstOrdinal: 0, firstExtent: 0 };
   for (let index = 0; index < grid.regionCount; index++) {
-    const { disk, firstCell, cells, firstOrdinal } = loadRegion(grid.regions, index, region);
+    const { disk, firstCell, cells, firstOrdinal, firstExtent } = loadRegion(grid.regions, index, region);
     const reader = readers[disk];
     if (reader === undefined) throw new EngineError('WORKER_FAILED', `there is no disk number ${disk}`);
-    const from = firstCell * CELL_BYTES;
-    reader.read(buffer, from, { from, to: from + cells * CELL_BYTES });
-    bytes.set(buffer.subarray(0, cells * CELL_BYTES), firstOrdinal * CELL_BYTES);
+    const [base, end] = [firstCell * CELL_BYTES, (firstCell + cells) * CELL_BYTES];
+    const bytes = new Uint8Array(memory, firstOrdinal * CELL_BYTES, cells * CELL_BYTES);
+    const last = grid.firstExtentOfDisk[disk + 1] ?? 0;
+    for (let extent = firstExtent; extent < last && (grid.extents[extent * 2] ?? 0) < end; extent++) {
+      const from = Math.max(grid.extents[extent * 2] ?? 0, base);
+      const to = Math.min(grid.extents[extent * 2 + 1] ?? 0, end);
+      reader.read(buffer, base, { from, to });
+      bytes.set(buffer.subarray(from - base, to - base), from - base);
+    }
   }
   return memory;
 }

@@ -15,6 +15,8 @@ export type Layer = (disk: number) => Iterable<MapEntry>;
 
 export class SourceImage {
   readonly #layers: Layer[] = [];
+  /** What people should know of how it came about. */
+  readonly warnings: string[] = [];
 
   add(layer: Layer): void {
     this.#layers.push(layer);

@@ -15,6 +15,8 @@ export class FileChunker {
   chunkCount = 0;
   /** Length of each chunk. */
   chunkBytes = new Uint32Array(1024);
+  /** 1 for each chunk with a file whose metadata is not believed. */
+  doubtful = new Uint8Array(1024);
   readonly #options: CutOptions;
   readonly #mostChunks: number;
   /** The bundle under way and how much of it is filled; -1: none. */
@@ -26,8 +28,12 @@ export class FileChunker {
     this.#mostChunks = mostChunks;
   }
 
-  /** False when no more files fit. Volumes after each other: `volumeStart` is where this one begins on the disk. */
-  add(layout: FileLayout, volumeStart: number): boolean {
+  /**
+   * @param where.volumeStart where its volume begins on the disk; volumes come after each other
+   * @param where.trusted its metadata says, and is believed, that it is as the last point has it
+   * @returns false when no more files fit
+   */
+  add(layout: FileLayout, { volumeStart, trusted }: { readonly volumeStart: number; readonly trusted: boolean }): boolean {
     const { sizeBytes, extents, path } = layout;
     if (!(Number.isSafeInteger(sizeBytes) && sizeBytes > 0)) return true;
     const paddedBytes = Math.ceil(sizeBytes / PAGE_BYTES) * PAGE_BYTES;
@@ -35,7 +41,7 @@ export class FileChunker {
     const tailBytes = paddedBytes - wholeBytes;
     // What is cut off is bundled; a tail worth a chunk has its own.
     const cutBytes = tailBytes < this.#options.smallFileBytes ? wholeBytes : paddedBytes;
-    const file: FileToCut = { volumeStart, paddedBytes, cutBytes, chunk: -1, index: -1, tailAt: -1, end: 0 };
+    const file: FileToCut = { volumeStart, trusted, paddedBytes, cutBytes, chunk: -1, index: -1, tailAt: -1, end: 0 };
     for (const extent of extents) {
       if (this.#isFull) return false;
       this.#addExtent(file, extent);
@@ -63,6 +69,7 @@ export class FileChunker {
       const to = Math.min(end, (Math.floor(from / FILE_CHUNK_BYTES) + 1) * FILE_CHUNK_BYTES);
       const place = from < file.cutBytes ? this.#ownChunk(file, from) : this.#inBundle(file, from);
       this.pieces.add(file.volumeStart + volumeOffsetBytes + (from - fileOffsetBytes), to - from, place);
+      if (!file.trusted) this.doubtful[place.chunk] = 1;
       from = to;
     }
   }
@@ -92,7 +99,12 @@ export class FileChunker {
   }
 
   #newChunk(bytes: number): number {
-    if (this.chunkCount === this.chunkBytes.length) this.chunkBytes = grown(this.chunkBytes, this.chunkCount * 2);
+    if (this.chunkCount === this.chunkBytes.length) {
+      this.chunkBytes = grown(this.chunkBytes, this.chunkCount * 2);
+      const doubtful = new Uint8Array(this.chunkCount * 2);
+      doubtful.set(this.doubtful);
+      this.doubtful = doubtful;
+    }
     this.chunkBytes[this.chunkCount] = bytes;
     return this.chunkCount++;
   }
@@ -101,6 +113,7 @@ export class FileChunker {
 /** One file on its way: `cutBytes` in chunks of its own, the rest up to `paddedBytes` in a bundle. */
 interface FileToCut {
   readonly volumeStart: number;
+  readonly trusted: boolean;
   readonly paddedBytes: number;
   readonly cutBytes: number;
   /** The chunk under way, and which one of the file it is. */

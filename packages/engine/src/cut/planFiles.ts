@@ -12,6 +12,8 @@ export interface VolumeToCut {
   readonly startBytes: number;
   readonly sizeBytes: number;
   readonly layouts: AsyncIterable<FileLayout> | Iterable<FileLayout>;
+  /** Which of its files are known not to have changed; absent: none. Asked once for each file. */
+  readonly isUnchanged?: (layout: FileLayout) => boolean;
 }
 
 export interface DiskToCut {
@@ -25,8 +27,8 @@ export interface DiskPlan {
   readonly pieces: DiskPieces;
   /** Length of each chunk. */
   readonly chunkBytes: Uint32Array;
-  /** Chunks below this number are made of files, the others of what is in no file. */
-  readonly fileChunks: number;
+  /** 1 for each chunk with anything in it but files known not to have changed. */
+  readonly doubtful: Uint8Array;
   /** What lies in no volume that is cut here: work for the grid. */
   readonly others: readonly Extent[];
   /** Why files of a volume are not cut as such. They are saved all the same. */
@@ -49,20 +51,24 @@ export async function planFiles({ used, volumes }: DiskToCut, options: CutOption
   const mine = intersectExtents(used, places);
   const chunker = new FileChunker(options, mostFileChunks(sumBytes(mine)));
   for (const volume of volumes) await addVolume(chunker, volume, notes);
-  const { pieces, rest } = settle(chunker.pieces, mine);
+  const { pieces, rest, disputed } = settle(chunker.pieces, mine);
   const restChunks = chunkRest(rest);
   const fileChunks = chunker.chunkCount;
   const chunkBytes = new Uint32Array(fileChunks + restChunks.chunkBytes.length);
   chunkBytes.set(chunker.chunkBytes.subarray(0, fileChunks));
   chunkBytes.set(restChunks.chunkBytes, fileChunks);
-  return { pieces: merge(pieces, restChunks, fileChunks), chunkBytes, fileChunks, others: subtractExtents(used, places), notes };
+  const doubtful = new Uint8Array(chunkBytes.length).fill(1, fileChunks);
+  doubtful.set(chunker.doubtful.subarray(0, fileChunks));
+  for (const chunk of disputed) doubtful[chunk] = 1;
+  return { pieces: merge(pieces, restChunks, fileChunks), chunkBytes, doubtful, others: subtractExtents(used, places), notes };
 }
 
-async function addVolume(chunker: FileChunker, { layouts, startBytes }: VolumeToCut, notes: string[]): Promise<void> {
+async function addVolume(chunker: FileChunker, volume: VolumeToCut, notes: string[]): Promise<void> {
   chunker.endBundle();
   try {
-    for await (const layout of layouts) {
-      if (chunker.add(layout, startBytes)) continue;
+    for await (const layout of volume.layouts) {
+      const trusted = volume.isUnchanged?.(layout) ?? false;
+      if (chunker.add(layout, { volumeStart: volume.startBytes, trusted })) continue;
       notes.push('there are more files than the file cutter keeps in mind; the last ones are cut by their place');
       return;
     }
@@ -91,6 +97,19 @@ function merge(files: PieceList, { pieces: rest }: RestChunks, fileChunks: numbe
     merged.at[index] = from.at[piece] ?? 0;
   }
   return merged;
+}
+
+/** The pieces of chunks that have a 1 in `chosen`, as extents: sorted, disjoint. */
+export function extentsOf({ pieces: { offset, bytes, chunk } }: DiskPlan, chosen: Uint8Array): Extent[] {
+  const extents: { offsetBytes: number; lengthBytes: number }[] = [];
+  for (const [piece, offsetBytes] of offset.entries()) {
+    if (chosen[chunk[piece] ?? 0] !== 1) continue;
+    const last = extents.at(-1);
+    const lengthBytes = bytes[piece] ?? 0;
+    if (last !== undefined && last.offsetBytes + last.lengthBytes === offsetBytes) last.lengthBytes += lengthBytes;
+    else extents.push({ offsetBytes, lengthBytes });
+  }
+  return extents;
 }
 
 /** 1 for each chunk with a byte in `extents` (sorted, disjoint). */

@@ -7,6 +7,8 @@ export interface Settled {
   readonly pieces: PieceList;
   /** What of `used` is in no piece, in the order of the disk. */
   readonly rest: Extent[];
+  /** Chunks with a piece that claimed what another one has, or what is not used. */
+  readonly disputed: ReadonlySet<number>;
 }
 
 /** Of pieces that claim the same bytes the one that begins first gets them (then the one told first). `used` is sorted, disjoint. */
@@ -16,6 +18,7 @@ export function settle(claimed: PieceList, used: readonly Extent[]): Settled {
   if (!isSorted(claimed)) order.sort((a, b) => (offset[a] ?? 0) - (offset[b] ?? 0) || a - b);
   const pieces = new PieceList();
   const rest: Extent[] = [];
+  const disputed = new Set<number>();
   let next = 0;
   for (const { offsetBytes, lengthBytes } of used) {
     const usedEnd = offsetBytes + lengthBytes;
@@ -26,6 +29,10 @@ export function settle(claimed: PieceList, used: readonly Extent[]): Settled {
       if (start >= usedEnd) break;
       const from = Math.max(start, at);
       const to = Math.min(claimed.end(piece), usedEnd);
+      if (from > start || to < claimed.end(piece)) {
+        disputed.add(claimed.chunk[piece] ?? 0);
+        if (pieces.length > 0) disputed.add(pieces.chunk[pieces.length - 1] ?? 0);
+      }
       if (to > from) {
         if (from > at) rest.push({ offsetBytes: at, lengthBytes: from - at });
         pieces.add(from, to - from, { chunk: claimed.chunk[piece] ?? 0, at: (claimed.at[piece] ?? 0) + (from - start) });
@@ -37,7 +44,7 @@ export function settle(claimed: PieceList, used: readonly Extent[]): Settled {
     }
     if (at < usedEnd) rest.push({ offsetBytes: at, lengthBytes: usedEnd - at });
   }
-  return { pieces, rest };
+  return { pieces, rest, disputed };
 }
 
 function isSorted({ offset, length }: PieceList): boolean {

@@ -158,7 +158,9 @@ const stampFields = [
 ];
 const stampBytes = Buffer.alloc(36);
 
+/** Inodes of 128 bytes know whole seconds only. */
 function stampOf({ raw, fixedBytes }: Inode): string {
+  if (fixedBytes < 0x8c) return '';
   let length = 0;
   for (const { from, to } of stampFields) {
     if (to <= fixedBytes) length += raw.bytes.copy(stampBytes, length, from, to);
