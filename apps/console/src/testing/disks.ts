@@ -10,6 +10,8 @@ interface PartitionSeed {
   readonly name?: string;
   readonly fs?: readonly [kind: string, label: string, used: number];
   readonly mount?: string;
+  /** Name, GiB, filesystem, GiB used. */
+  readonly volumes?: readonly (readonly [name: string, size: number, kind: string | null, used: number])[];
   readonly gapBefore?: number;
 }
 
@@ -35,11 +37,18 @@ function partitions(seeds: readonly PartitionSeed[]): InventoryPartition[] {
             totalBytes: seed.size,
             usedBytes: seed.fs[2],
             clean: true,
+            ...(seed.volumes ? { volumes: seed.volumes.map(logicalVolume) } : {}),
           }
         : null,
       mountPoint: seed.mount ?? null,
     };
   });
+}
+
+function logicalVolume([name, size, kind, used]: NonNullable<PartitionSeed['volumes']>[number]) {
+  const sizeBytes = size * GiB;
+  const filesystem = kind && { kind, label: '', uuid: '', totalBytes: sizeBytes, usedBytes: used * GiB, clean: true };
+  return { name, sizeBytes, type: kind ? 'linear' : 'thin', filesystem: filesystem || null };
 }
 
 export function disk(
@@ -95,6 +104,20 @@ export const workstationDisks = [
     { size: 57 * GiB, type: 'Microsoft basic data', fs: ['vfat', 'USB', 12 * GiB], mount: '/media/usb' },
   ]),
 ];
+
+/** A physical volume of LVM with three logical ones. */
+export const lvmDisk = disk({ name: 'sdd', model: 'Seagate Exos', serial: 'ZL2F81K9', sizeBytes: 120 * GiB }, [
+  {
+    size: 100 * GiB,
+    type: 'Linux LVM',
+    fs: ['lvm2', '', 71 * GiB],
+    volumes: [
+      ['vg0/root', 30, 'ext4', 11],
+      ['vg0/home', 40, 'xfs', 29],
+      ['vg0/db', 20, null, 20],
+    ],
+  },
+]);
 
 export const laptopDisks = [
   disk(

@@ -9,7 +9,19 @@ import type {
   PointDisk,
   VaultView,
 } from '@diskfleet/protocol';
-import { fileDisks, GiB, inventory, laptopDisks, linux, MiB, pointDisk, usedBytes, windows, workstationDisks } from './disks.ts';
+import {
+  fileDisks,
+  GiB,
+  inventory,
+  laptopDisks,
+  linux,
+  lvmDisk,
+  MiB,
+  pointDisk,
+  usedBytes,
+  windows,
+  workstationDisks,
+} from './disks.ts';
 
 const hours = (count: number) => new Date(Date.now() - count * 3_600_000).toISOString();
 let counter = 100;
@@ -59,7 +71,7 @@ const atlas = machine({
   protection: 'protected',
   protectionReason: 'The newest restore point is 2 hours old.',
   newestPointAt: hours(2),
-  inventory: inventory('atlas.office.lan', linux, workstationDisks),
+  inventory: inventory('atlas.office.lan', linux, [...workstationDisks, lvmDisk]),
 });
 const finch = machine({
   name: 'finch-laptop',

@@ -4,7 +4,7 @@ import { type KeyboardEvent, useRef } from 'react';
 import { formatBytes } from '@/format/bytes';
 import { cn } from '@/ui/cn';
 import type { Inclusion, Take } from './inclusion';
-import { familyOf, isLocked, type Segment, segmentTitle } from './layoutDisk';
+import { familyOf, isLocked, type MapVolume, type Segment, segmentTitle } from './layoutDisk';
 
 /** What happens to a segment in a plan. */
 export interface Verb {
@@ -98,6 +98,7 @@ function SegmentButton({ segment, verb, take, toggles, shown, roomy, tabIndex, o
   const { partition } = segment;
   const kind = partition?.filesystem?.kind ?? null;
   const family = familyOf(kind);
+  const volumes = partition?.filesystem?.volumes?.length ? partition.filesystem.volumes : null;
   const usedBytes = take?.included ? take.readBytes : partition?.filesystem?.usedBytes;
   const used = usedBytes === undefined ? null : Math.min(1, usedBytes / Math.max(1, segment.sizeBytes));
   const out = take?.included === false || verb?.tone === 'empty';
@@ -119,7 +120,8 @@ function SegmentButton({ segment, verb, take, toggles, shown, roomy, tabIndex, o
       )}
       style={{ flexGrow: Math.max(0.2, segment.widthPercent) }}
     >
-      {partition && !out && (
+      {!out && volumes && <VolumeBar volumes={volumes} />}
+      {partition && !out && !volumes && (
         <span
           className={cn('seg-used absolute inset-x-0 bottom-0 h-3', weave[family], used === null && 'opacity-60')}
           style={{ width: `${(used ?? 1) * 100}%` }}
@@ -133,11 +135,29 @@ function SegmentButton({ segment, verb, take, toggles, shown, roomy, tabIndex, o
       <span className="relative block w-full truncate px-2 text-ink-2 text-xs leading-4">
         {formatBytes(segment.sizeBytes)}
         {kind && ` · ${kind}`}
+        {volumes && <span className="sr-only"> with {volumes.map(({ name }) => name).join(', ')}</span>}
         {partition?.filesystem && <span className="sr-only">, {formatBytes(partition.filesystem.usedBytes)} used</span>}
       </span>
       {verb && <VerbLabel verb={verb} />}
       {take && <TakeLabel take={take} />}
     </button>
+  );
+}
+
+/** Logical volumes as segments of the segment, in the order of their group, each with its own fill. */
+function VolumeBar({ volumes }: { volumes: readonly MapVolume[] }) {
+  return (
+    <span className="absolute inset-x-0 bottom-0 flex h-3 gap-px bg-surface">
+      {volumes.map(({ name, sizeBytes, filesystem }) => {
+        const family = familyOf(filesystem?.kind ?? null);
+        const share = filesystem ? Math.min(1, filesystem.usedBytes / Math.max(1, sizeBytes)) : 1;
+        return (
+          <span key={name} className={cn('seg h-full min-w-1 basis-0', seg[family])} style={{ flexGrow: Math.max(1, sizeBytes) }}>
+            <span className={cn('seg-used block h-full', weave[family])} style={{ width: `${share * 100}%` }} />
+          </span>
+        );
+      })}
+    </span>
   );
 }
 

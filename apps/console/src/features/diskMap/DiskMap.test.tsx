@@ -1,6 +1,6 @@
 import { renderToStaticMarkup } from 'react-dom/server';
 import { describe, expect, it } from 'vitest';
-import { workstationDisks } from '../../testing/disks';
+import { lvmDisk, workstationDisks } from '../../testing/disks';
 import { firstChoice, takingOf } from '../backup/choice';
 import { DiskMap } from './DiskMap';
 import { DiskTable } from './DiskTable';
@@ -82,4 +82,15 @@ describe('the table beside the map', () => {
     ]);
     expect([...html.matchAll(/aria-checked="(\w+)"/g)].map(([, on]) => on)).toEqual(['false', 'false', 'true', 'false', 'false']);
   });
+});
+
+it('shows logical volumes inside the partition they lie on, in the table as rows below it', () => {
+  const [drawn] = segments(renderToStaticMarkup(<DiskMap disk={lvmDisk} />));
+  expect(drawn?.text).toContain('vg0');
+  expect(drawn?.text).toContain('with vg0/root, vg0/home, vg0/db');
+  const html = renderToStaticMarkup(<DiskTable disk={lvmDisk} segments={layoutDisk(lvmDisk, 'readable')} />);
+  const rows = [...html.matchAll(/<tr[^>]*>(.*?)<\/tr>/gs)].map(([, row = '']) => row.replace(/<[^>]+>/g, '|'));
+  expect(rows[2]).toContain('vg0/root');
+  expect(rows[2]).toContain('11.0 GiB');
+  expect(rows[4]).toContain('not read');
 });

@@ -1,7 +1,7 @@
 import { formatBytes, formatShare } from '@/format/bytes';
 import type { Verb } from './DiskBar';
 import type { Inclusion } from './inclusion';
-import { type Segment, segmentTitle } from './layoutDisk';
+import { type Segment, segmentTitle, volumeFacts } from './layoutDisk';
 
 interface SegmentDetailProps {
   readonly segment: Segment;
@@ -21,6 +21,12 @@ export function SegmentDetail({ segment, verb, inclusion }: SegmentDetailProps) 
         <div key={label}>
           <dt className="text-ink-3 text-xs">{label}</dt>
           <dd className="break-words text-[0.8125rem] text-ink">{value}</dd>
+        </div>
+      ))}
+      {segment.partition?.filesystem?.volumes?.map((volume) => (
+        <div key={volume.name} className="basis-full">
+          <dt className="text-ink-3 text-xs">Logical volume {volume.name}</dt>
+          <dd className="break-words text-[0.8125rem] text-ink">{volumeFacts(volume)}</dd>
         </div>
       ))}
     </dl>

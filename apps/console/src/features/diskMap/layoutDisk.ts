@@ -2,6 +2,8 @@
  * Where the segments of a disk lie on its bar. Pure: bytes in, per cents out.
  * `true` scale draws sizes as they are; `readable` gives every segment room to be seen and pressed, and keeps the order.
  */
+import { formatBytes } from '../../format/bytes';
+
 export type Scale = 'true' | 'readable';
 
 export interface MapPartition {
@@ -18,7 +20,16 @@ export interface MapPartition {
     readonly label: string;
     readonly usedBytes: number;
     readonly totalBytes: number;
+    /** Of an LVM physical volume: the logical volumes on it, by `group/volume`. */
+    readonly volumes?: readonly MapVolume[] | undefined;
   } | null;
+}
+
+export interface MapVolume {
+  readonly name: string;
+  readonly sizeBytes: number;
+  readonly type: string;
+  readonly filesystem: { readonly kind: string; readonly label: string; readonly usedBytes: number } | null;
 }
 
 export interface MapDisk {
@@ -148,9 +159,16 @@ export function isLocked(kind: string | null): boolean {
   return kind !== null && /luks|bitlocker|crypto/i.test(kind);
 }
 
+/** One line about a logical volume: its size, what lies on it, how full it is. */
+export function volumeFacts({ sizeBytes, type, filesystem }: MapVolume): string {
+  const held = filesystem ? [filesystem.kind, filesystem.label].filter(Boolean).join(' ') : `${type}, content not read`;
+  const used = filesystem ? `${formatBytes(filesystem.usedBytes)} used` : '';
+  return [formatBytes(sizeBytes), held, used].filter(Boolean).join(' · ');
+}
+
 /** What people call a partition: where it is mounted, else its label, else its kind. */
 export function partitionTitle(partition: MapPartition): string {
-  return (
-    partition.mountPoint || partition.filesystem?.label || partition.name || partition.typeName || `Partition ${partition.number}`
-  );
+  const group = partition.filesystem?.volumes?.[0]?.name.split('/')[0];
+  const own = partition.mountPoint || partition.filesystem?.label || partition.name;
+  return own || group || partition.typeName || `Partition ${partition.number}`;
 }

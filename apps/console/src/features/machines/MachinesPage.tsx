@@ -1,7 +1,7 @@
 'use client';
 import type { MachineSummary, ProtectionState } from '@diskfleet/protocol';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
-import { Hourglass, MonitorCog, Plus, Search } from 'lucide-react';
+import { Download, Hourglass, MonitorCog, Plus, Search } from 'lucide-react';
 import Link from 'next/link';
 import { parseAsBoolean, parseAsString, parseAsStringLiteral, useQueryState } from 'nuqs';
 import { useDeferredValue } from 'react';
@@ -13,10 +13,12 @@ import { Empty, Note, SkeletonRows } from '@/ui/Feedback';
 import { Input, NativeSelect } from '@/ui/Field';
 import { PageHead } from '@/ui/Page';
 import { Status } from '@/ui/Status';
+import { saveFile } from '@/ui/saveFile';
 import { rowLink, Table, Td, Th, Tr } from '@/ui/Table';
 import { Time } from '@/ui/Time';
 import { FailurePanel } from '../errors/FailurePanel';
 import { AddMachineDialog } from './AddMachineDialog';
+import { machinesCsv } from './machinesCsv';
 
 const filters = ['all', 'protected', 'at-risk', 'overdue', 'never', 'paused', 'offline'] as const;
 const filterNames = {
@@ -99,6 +101,12 @@ export function MachinesPage() {
             ))}
           </NativeSelect>
         </div>
+        {shown && shown.length > 0 && (
+          <Button className="ml-auto" onClick={() => saveFile('machines.csv', 'text/csv;charset=utf-8', machinesCsv(shown))}>
+            <Download aria-hidden />
+            Export CSV
+          </Button>
+        )}
       </div>
       {machines.isError && <FailurePanel error={machines.error} onRetry={() => void machines.refetch()} />}
       {!machines.isError && (

@@ -7,6 +7,7 @@ import { useTRPC } from '@/trpc/client';
 import { Button } from '@/ui/Button';
 import { Note } from '@/ui/Feedback';
 import { Field, Input } from '@/ui/Field';
+import { saveFile } from '@/ui/saveFile';
 import { toast } from '@/ui/Toasts';
 import { FailurePanel } from '../errors/FailurePanel';
 
@@ -26,7 +27,7 @@ export function RecoveryKit({
   const kit = useMutation(
     trpc.vaults.recoveryKit.mutationOptions({
       onSuccess: ({ fileName, text }) => {
-        saveText(fileName, text);
+        saveFile(fileName, 'text/plain', text);
         setPassword('');
         toast({
           tone: 'ok',
@@ -72,13 +73,4 @@ export function RecoveryKit({
       </div>
     </form>
   );
-}
-
-function saveText(fileName: string, text: string) {
-  const url = URL.createObjectURL(new Blob([text], { type: 'text/plain' }));
-  const link = document.createElement('a');
-  link.href = url;
-  link.download = fileName;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }
