@@ -34,6 +34,10 @@ export const backupOptions: Readonly<Record<string, OptionSpec>> = {
     value: 'HOW',
     help: 'grid (by place on the disk) or files (file by file: the same files on another disk cost nothing); default by filesystem.',
   },
+  'trust-metadata': {
+    type: 'boolean',
+    help: 'Do not read files whose times, size and place are those of the last point; 1 % of them is read to check. Goes with --cutter files.',
+  },
   'allow-inconsistent': { type: 'boolean', help: 'Back up a disk in use that cannot be held still: half old, half new.' },
 };
 
@@ -65,6 +69,7 @@ export async function runBackup(cli: Cli, args: Args, wanted: WantedBackup): Pro
       method,
       compression,
       ...(cutter && { cutter }),
+      trustMetadata: args.flag('trust-metadata'),
       leaveOut,
       disks: disks.map((one) => toBackUp(one, held)),
       ...(await machineOf(cli)),
