@@ -63,6 +63,8 @@ export interface LiveSource {
 export interface FrozenSource {
   /** Lets writers go on. `false`: they had been let go before, so what was read since then is no picture of one moment. */
   thaw(): Promise<boolean>;
+  /** After `thaw`: how long writers were held; absent: not measured. Getting ready before and clearing up after do not count. */
+  heldSeconds?(): number;
 }
 
 /** What a machine remembers of the last point of a series, where it cannot read it back from the vault. Kept by the caller. */
@@ -279,6 +281,8 @@ export interface ExploreEntry {
   readonly linkTarget: string | null;
   /** Set for the top folders of a disk with a partition table. */
   readonly partition: LayoutPartition | null;
+  /** Alternate data streams of an NTFS file or folder, to be opened as `<path>:<name>`; absent when there is none. */
+  readonly streams?: readonly NamedStream[];
   /** It is a folder, or a partition whose files we can list. */
   readonly listable: boolean;
 }
@@ -299,8 +303,6 @@ export interface Explorer {
   readonly layout: DiskLayout;
   /** @throws EngineError `PATH_NOT_FOUND`, `PARTITION_NOT_FOUND`, `FILESYSTEM_UNKNOWN`; FilesystemError `FS_NOT_A_DIRECTORY`. */
   list(path: string): AsyncIterable<ExploreEntry>;
-  /** Alternate data streams of an NTFS file or folder, to be opened as `<path>:<name>`; absent when there is none. */
-  readonly streams?: readonly NamedStream[];
   stat(path: string): Promise<ExploreEntry>;
   /** @throws as `list`; FilesystemError `FS_NOT_A_FILE`, `FS_ENCRYPTED_FILE`. */
   open(path: string): Promise<ExploreFile>;

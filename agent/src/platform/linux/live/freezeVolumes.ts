@@ -3,6 +3,7 @@
  * file, and a watchdog in a process of its own lets the volumes go if this one dies or takes too long.
  */
 import { closeSync, constants, openSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { AgentError } from '../../../errors.ts';
 import { canFreeze } from './chooseLiveMethod.ts';
 import { EBUSY, EINVAL, EOPNOTSUPP, type LiveLibc } from './libc.ts';
@@ -13,6 +14,8 @@ export interface HeldVolumes {
   readonly guardPid: number;
   /** False when one of them had been let go before. Never rejects. */
   thaw(): Promise<boolean>;
+  /** After `thaw`: from before the first was frozen to after the last was let go. */
+  heldSeconds(): number;
 }
 
 export interface FreezeOptions {
@@ -69,9 +72,12 @@ interface Freezing {
 
 async function freezeAll({ opened, freezable, guard }: Freezing, libc: LiveLibc): Promise<HeldVolumes> {
   const frozen: Open[] = [];
+  const startedAt = performance.now();
+  let endedAt = startedAt;
   const thaw = async () => {
     const results: number[] = [];
     for (const { fd } of frozen.toReversed()) results.push(await libc.thaw(fd));
+    endedAt = performance.now();
     // "Not frozen" is what the watchdog leaves behind when it was faster.
     await guard.end(results.every((errno) => errno === 0 || errno === EINVAL));
     return results.every((errno) => errno === 0);
@@ -86,7 +92,7 @@ async function freezeAll({ opened, freezable, guard }: Freezing, libc: LiveLibc)
       }
       frozen.push(one);
     }
-    for (const { volume, fd } of opened) if (!canFreeze(volume.fsType)) await libc.syncFilesystem(fd);
+    for (const { volume, fd } of opened) if (!canFreeze(volume.fsType)) await writeOut(volume, fd, libc);
   } catch (error) {
     await thaw();
     throw error;
@@ -98,7 +104,15 @@ async function freezeAll({ opened, freezable, guard }: Freezing, libc: LiveLibc)
       closeAll(opened);
       return allHeld;
     },
+    heldSeconds: () => (endedAt - startedAt) / 1000,
   };
+}
+
+/** A filesystem in user space writes to its device as to a file: that is written out too. */
+async function writeOut({ device }: Volume, fd: number, libc: LiveLibc): Promise<void> {
+  await libc.syncFilesystem(fd);
+  const handle = await open(`/dev/${device}`, 'r');
+  await handle.sync().finally(() => handle.close());
 }
 
 function whyNot({ mountPoint, volume: { fsType } }: Open, errno: number): AgentError {

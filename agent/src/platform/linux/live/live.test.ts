@@ -219,6 +219,41 @@ describe.skipIf(!possible && !process.env.CI)('a disk in use (needs root, tracin
     }
   });
 
+  test('mounted in another namespace only: refused, as nobody here can hold it', async () => {
+    await run('umount', mount);
+    const script = `mount ${device} ${mount} && echo mounted && exec sleep 1000`;
+    const other = spawn('unshare', ['--mount', '--propagation', 'private', 'sh', '-c', script], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    await new Promise((resolve) => other.stdout.once('data', resolve));
+    const opened = await platform.live?.open(await disk(), inherit);
+    const gone = new Promise((resolve) => other.once('exit', resolve));
+    other.kill('SIGKILL');
+    await gone;
+    expect(opened).toMatchObject({ kind: 'none', reasons: [expect.stringMatching(/namespace/)] });
+  });
+
+  test('a filesystem that cannot be frozen: what it wrote is told; written to while the others are held, it was no moment', async () => {
+    await run('umount', mount);
+    await run('mkntfs', '-q', '-F', '-f', device);
+    await run('ntfs-3g', device, mount);
+    const { source, close, warnings } = await open();
+    expect(warnings).toEqual([expect.stringContaining(mount)]);
+    const copy = readAll();
+    await writeFile(join(mount, 'file'), Buffer.alloc(3 * MIB, 7));
+    const quiet = await source.freeze();
+    readDevice(device, known(await source.takeChanges()), copy);
+    expect(await quiet.thaw()).toBe(true);
+    expect(copy.equals(readAll())).toBe(true);
+    const disturbed = await source.freeze();
+    await writeFile(join(mount, 'file'), Buffer.alloc(MIB, 8), { flush: true });
+    expect(await disturbed.thaw()).toBe(false);
+    close();
+    await run('umount', mount);
+    // ntfs-3g lets go of the device a little after.
+    while ((await readFile('/proc/mounts', 'utf8')).includes(mount)) await new Promise((resolve) => setTimeout(resolve, 20));
+  });
+
   test('refused with the reason: a vault on the disk itself, the file behind a mounted device; idle when nothing is mounted', async () => {
     const vault = join(mount, 'vault');
     await mkdir(vault);

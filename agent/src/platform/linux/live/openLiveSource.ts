@@ -117,8 +117,9 @@ async function freeze(options: LiveSourceOptions): Promise<FrozenSource> {
   }
   tracker?.log.cut();
   const stillness = watch(view.volumes, tracker);
-  const { thaw } = held;
+  const { thaw, heldSeconds } = held;
   return {
+    heldSeconds,
     async thaw() {
       const undisturbed = stillness.end();
       const inTime = await thaw();

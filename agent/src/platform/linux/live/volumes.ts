@@ -6,6 +6,8 @@ import { listFolder, type Roots, readText } from '../roots.ts';
 import { type MountLine, parseMountInfo, placesOfPath } from '../users.ts';
 
 export interface Volume {
+  /** Kernel name. */
+  readonly device: string;
   readonly fsType: string;
   /** Where it is mounted; the shortest path first. */
   readonly mounts: readonly { readonly id: number; readonly mountPoint: string }[];
@@ -77,6 +79,7 @@ function volumeOf(graph: BlockGraph, disk: string, { device, of, places }: Group
   );
   const mounts = of.map(({ id, mountPoint }) => ({ id, mountPoint }));
   return {
+    device,
     fsType: of[0]?.fsType ?? '',
     mounts: mounts.sort((a, b) => a.mountPoint.length - b.mountPoint.length),
     place: start === null || sizeBytes === 0 ? null : { startBytes: start, sizeBytes },
