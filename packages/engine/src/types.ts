@@ -173,6 +173,8 @@ export interface UsedDisk {
   readonly leftOutExtents: readonly Extent[];
   /** Ranges whose content is left out and must read as zero after a restore, whatever was there: a page file's, a hibernation file's. */
   readonly zeroExtents: readonly Extent[];
+  /** Files whose content is left out, in words. */
+  readonly leftOutFiles: readonly string[];
 }
 
 /** Which saved disk goes where. */

@@ -14,6 +14,9 @@ export function warningsOf(scanned: readonly ScannedDisk[], op: Operation): stri
       warnings.push(text);
       op.onLog?.({ level: 'warning', text });
     }
+    for (const file of used.leftOutFiles) {
+      op.onLog?.({ level: 'info', text: `${disk.name}: the content of ${file} is left out: nothing reads it after a restart.` });
+    }
     if (used.leftOutBytes > 0) {
       const text = `${disk.name}: ${sizeText(used.leftOutBytes)} behind the last partition belong to none and are left out; a sector-by-sector backup keeps them.`;
       op.onLog?.({ level: 'info', text });

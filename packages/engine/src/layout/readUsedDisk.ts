@@ -11,6 +11,7 @@
 import { type BlockDevice, type Extent, intersectExtents, mergeExtents, subtractExtents, sumBytes } from '@diskfleet/disk';
 import type { Filesystem, VolatileFile } from '@diskfleet/filesystem';
 import { EngineError } from '../errors.ts';
+import { sizeText } from '../sizeText.ts';
 import type { UsedDisk, VolatileContent } from '../types.ts';
 import { layoutOf } from './readLayout.ts';
 import { type DiskVolumes, readVolumes, reasonOf, type VolumeContent } from './readVolumes.ts';
@@ -51,6 +52,7 @@ export async function readUsedDisk(device: BlockDevice, options: UsedDiskOptions
     leftOutBytes: ranges.leftOutBytes,
     leftOutExtents,
     zeroExtents: subtractExtents(mergeExtents(ranges.zero), usedExtents),
+    leftOutFiles: ranges.files,
   };
 }
 
@@ -83,15 +85,16 @@ async function usedRanges(
   device: BlockDevice,
   found: DiskVolumes,
   { sectorBySector = false, leaveOut = [], partitions, dropped, warnings }: Wanted,
-): Promise<Ranges & { readonly zero: readonly Extent[] }> {
+): Promise<Ranges & { readonly zero: readonly Extent[]; readonly files: readonly string[] }> {
   const all = [{ offsetBytes: 0, lengthBytes: device.sizeBytes }];
   const zero: Extent[] = [];
-  if (sectorBySector && partitions === undefined) return { taken: all, leftOut: [], leftOutBytes: 0, zero };
-  const about = { sectorBySector, leaveOut, warnings, zero };
+  const files: string[] = [];
+  if (sectorBySector && partitions === undefined) return { taken: all, leftOut: [], leftOutBytes: 0, zero, files };
+  const about = { sectorBySector, leaveOut, warnings, zero, files };
   if (found.table === null) {
     const place = { what: 'the disk', startBytes: 0, sizeBytes: device.sizeBytes, ...about };
     const taken = await usedOfVolume(found.whole, place);
-    return { taken, leftOut: restOfSwap(found.whole, place, taken), leftOutBytes: 0, zero };
+    return { taken, leftOut: restOfSwap(found.whole, place, taken), leftOutBytes: 0, zero, files };
   }
   const ranges = tableExtents(found.table, device.sizeBytes);
   const partitioned: Extent[] = [];
@@ -111,7 +114,13 @@ async function usedRanges(
     leftOut.push(...restOfSwap(content, place, taken));
   }
   const gaps = usedOfGaps(device.sizeBytes, partitioned, sectorBySector);
-  return { taken: [...ranges, ...gaps.taken], leftOut: [...leftOut, ...gaps.leftOut], leftOutBytes: gaps.leftOutBytes, zero };
+  return {
+    taken: [...ranges, ...gaps.taken],
+    leftOut: [...leftOut, ...gaps.leftOut],
+    leftOutBytes: gaps.leftOutBytes,
+    zero,
+    files,
+  };
 }
 
 /** What swap space holds is worthless after a restart, so writes to it make nothing worth keeping. */
@@ -129,6 +138,8 @@ interface VolumePlace {
   readonly warnings: string[];
   /** What must read as zero after a restore is added here. */
   readonly zero: Extent[];
+  /** And here the names of files whose content is left out. */
+  readonly files: string[];
 }
 
 async function usedOfVolume({ filesystem, recognised, rival }: VolumeContent, place: VolumePlace): Promise<Extent[]> {
@@ -171,12 +182,13 @@ function placed(extents: readonly Extent[], totalBytes: number, { startBytes, si
 async function withoutVolatile(
   filesystem: Filesystem,
   used: readonly Extent[],
-  { leaveOut, startBytes, zero }: VolumePlace,
+  { leaveOut, startBytes, zero, files: named, what }: VolumePlace,
 ): Promise<readonly Extent[]> {
   const files: readonly VolatileFile[] = leaveOut.length === 0 ? [] : ((await filesystem.volatileFiles?.()) ?? []);
   const dropped = files.filter(({ kind }) => leaveOut.includes(kind));
   if (dropped.length === 0) return used;
-  for (const { mustBeZero } of dropped) {
+  for (const { path, extents, mustBeZero } of dropped) {
+    named.push(`${path} on ${what} (${sizeText(sumBytes(extents))})`);
     for (const extent of intersectExtents(mustBeZero, used))
       zero.push({ ...extent, offsetBytes: startBytes + extent.offsetBytes });
   }
