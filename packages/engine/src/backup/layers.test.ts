@@ -111,7 +111,7 @@ describe('what is read again', () => {
           expect(covers(result.used, at)).toBe(isWritten || wasUsed);
           const cell = unit - (unit % 16);
           const cellWritten = written
-            .subarray(cell, cell + 64)
+            .subarray(cell, cell + 16)
             .some((content, index) => content > 0 && (left[cell + index] ?? 0) <= 30);
           expect(covers(result.reread, at)).toBe(cellWritten && (isWritten || wasUsed));
         }
