@@ -1,5 +1,5 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { type BlockDevice, type Extent, intersectExtents, memoryDevice, sumBytes } from '@diskfleet/disk';
+import { type BlockDevice, DiskError, type Extent, intersectExtents, memoryDevice, sumBytes } from '@diskfleet/disk';
 import { afterAll, describe, expect, test } from 'vitest';
 import { copyInto, MIB, makeDisk, makeTree, makeVolume, missingTools, noise, runTool } from '../testing/diskImages.ts';
 import { Harness } from '../testing/harness.ts';
@@ -36,6 +36,32 @@ describe.skipIf(missing.length > 0)(title, () => {
     expect(doubted.usedBytes).toBe(bytes.length);
     expect(doubted.layout.warnings).toEqual([expect.stringMatching(/marks of ext4 and of linux-raid/)]);
     expect(doubted.layout.filesystem?.kind).toBe('ext4');
+  });
+
+  test('bad sectors where a filesystem begins or where marks would stand: all of it is taken, and still explored', async () => {
+    makeDisk(harness.path('bad'), 60, { kind: 'gpt', parts: [{ sizeMib: 40, kind: 'ext4', tree }] });
+    const disk = load('bad');
+    // The superblock, which has a copy; where btrfs would have its mark; both the superblock and its copies.
+    const copies = [1, 3].map((group) => MIB + (1 + group * 8192) * 1024);
+    const superblock = MIB + 1024;
+    for (const [bad, kind, warning] of [
+      [[superblock], 'ext4', /marks of ext4 and of something that cannot be read/],
+      [[MIB + 65_536], 'ext4', /marks of ext4 and of something that cannot be read/],
+      [[superblock, ...copies], null, /cannot be read, so all of it counts as used/],
+    ] as const) {
+      const device: BlockDevice = {
+        ...disk,
+        async read(offsetBytes, target) {
+          const hit = bad.some((at) => offsetBytes < at + 512 && at < offsetBytes + target.length);
+          if (hit) throw new DiskError('DISK_READ_FAILED', 'a bad sector', { retry: 'later' });
+          await disk.read(offsetBytes, target);
+        },
+      };
+      const found = await readUsedDisk(device);
+      expect(usedIn(found.usedExtents, 1, 41)).toBe(40 * MIB);
+      expect(found.layout.warnings.join()).toMatch(warning);
+      expect(found.layout.partitions[0]?.filesystem?.kind ?? null).toBe(kind);
+    }
   });
 
   test('tables, gaps, the tail behind a filesystem and unknown partitions are taken whole; of a filesystem only what it uses', async () => {

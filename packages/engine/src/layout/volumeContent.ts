@@ -34,8 +34,9 @@ export const nothing: VolumeContent = { filesystem: null, recognised: null, riva
 export async function openVolume(volume: BlockDevice, what: string, warnings: string[]): Promise<VolumeContent> {
   try {
     const filesystem = await openFilesystem(volume);
-    const marked = await recogniseVolume(volume);
-    if (filesystem === null) return { filesystem, recognised: marked, rival: null };
+    if (filesystem === null) return { filesystem, recognised: await recogniseVolume(volume), rival: null };
+    const marked = await marksBeside(volume);
+    if (marked === 'unreadable') return { filesystem, recognised: null, rival: 'something that cannot be read' };
     const { kind } = filesystem.info;
     const kinds = marked === null ? [] : [marked.kind, ...marked.others];
     const own = kinds.some((other) => isSameFamily(other, kind));
@@ -45,6 +46,16 @@ export async function openVolume(volume: BlockDevice, what: string, warnings: st
   } catch (error) {
     warnings.push(`${what}: its filesystem cannot be read, so all of it counts as used: ${reasonOf(error)}`);
     return { filesystem: null, recognised: await nameOf(volume), rival: null };
+  }
+}
+
+/** `unreadable` when a bad sector lies where the marks of some kind would stand. */
+async function marksBeside(volume: BlockDevice): Promise<RecognisedVolume | null | 'unreadable'> {
+  try {
+    return await recogniseVolume(volume);
+  } catch (error) {
+    reasonOf(error);
+    return 'unreadable';
   }
 }
 

@@ -40,7 +40,9 @@ export async function openBtrfs(device: BlockDevice): Promise<Filesystem> {
     fileLayouts() {
       return fileLayouts({ ...source, ...filesystem });
     },
-    volatileFiles() {
+    async volatileFiles() {
+      // What the log has yet to change may be a swap file that is none any more.
+      if (volume.superblock.logTree !== null || !volume.superblock.fromFirstCopy) return [];
       const allocated = (file: DirectoryEntry) => allocatedExtents({ ...source, ...filesystem }, file);
       return swapFiles({ ...filesystem, allocatedExtents: allocated, blockBytes: volume.superblock.sectorBytes });
     },

@@ -2,6 +2,7 @@ import type { BlockDevice } from '@diskfleet/disk';
 import { FilesystemError } from '../errors.ts';
 import type { DirectoryEntry, FileExtent, Filesystem, FilesystemInfo } from '../filesystem.ts';
 import { swapFiles } from '../swapFiles.ts';
+import { readBackup } from './backupSuperblock.ts';
 import { openContent } from './content.ts';
 import { readNames } from './directory.ts';
 import { fileLayouts } from './fileLayouts.ts';
@@ -19,7 +20,20 @@ const longestLinkBytes = 65536;
 /** Opens an ext2, ext3 or ext4 volume. @throws FilesystemError `FS_DAMAGED`, `FS_UNSUPPORTED`. */
 export async function openExt(device: BlockDevice): Promise<Filesystem> {
   const superblock = await readSuperblock(device);
-  const volume: Volume = { device, superblock, groups: await readGroupTable(device, superblock) };
+  return filesystemOf({ device, superblock, groups: await readGroupTable(device, superblock) });
+}
+
+/** As `FilesystemReader.openBackup`. */
+export async function openExtBackup(device: BlockDevice): Promise<Filesystem | null> {
+  const found = await readBackup(device);
+  if (found === null) return null;
+  const filesystem = filesystemOf({ device, ...found });
+  await filesystem.root();
+  return filesystem;
+}
+
+function filesystemOf(volume: Volume): Filesystem {
+  const { superblock } = volume;
   const inodes = new InodeCache(volume);
   const byRef = (entry: DirectoryEntry) => inodes.read(/^[1-9]\d{0,9}$/.test(entry.ref) ? Number(entry.ref) : 0);
   const filesystem: Filesystem = {
@@ -37,7 +51,9 @@ export async function openExt(device: BlockDevice): Promise<Filesystem> {
       return openContent(volume, inode);
     },
     fileLayouts: () => fileLayouts(volume),
-    volatileFiles() {
+    async volatileFiles() {
+      // What the journal has yet to change may be a swap file that is none any more.
+      if (superblock.needsRecovery) return [];
       const allocatedExtents = async (file: DirectoryEntry) => allocated(volume, await byRef(file));
       return swapFiles({ ...filesystem, allocatedExtents, blockBytes: superblock.blockBytes });
     },

@@ -86,19 +86,22 @@ export class GroupTable {
   }
 }
 
-/** Reads all group descriptors; those that follow each other in few large reads. */
-export async function readGroupTable(device: BlockDevice, superblock: Superblock): Promise<GroupTable> {
+/**
+ * Reads all group descriptors; those that follow each other in few large reads.
+ * @param copyOf the group whose copy of them is read; 0, the first one, with meta_bg
+ */
+export async function readGroupTable(device: BlockDevice, superblock: Superblock, copyOf = 0): Promise<GroupTable> {
   const { blockBytes } = superblock;
   const bytes = new Uint8Array(Math.ceil((superblock.groupCount * superblock.descriptorBytes) / blockBytes) * blockBytes);
   const blocks = bytes.length / blockBytes;
   let index = 0;
   while (index < blocks) {
-    const first = descriptorBlock(superblock, index);
+    const first = descriptorBlock(superblock, index, copyOf);
     let count = 1;
     while (
       index + count < blocks &&
       count * blockBytes < largestReadBytes &&
-      descriptorBlock(superblock, index + count) === first + count
+      descriptorBlock(superblock, index + count, copyOf) === first + count
     ) {
       count++;
     }
@@ -119,8 +122,8 @@ function descriptorsPerBlock(superblock: Superblock): number {
 }
 
 /** The block of the `index`-th block of group descriptors. */
-function descriptorBlock(superblock: Superblock, index: number): number {
-  if (!superblock.metaGroups || index < superblock.firstMetaGroup) return superblockBlock(superblock, 0) + 1 + index;
+function descriptorBlock(superblock: Superblock, index: number, copyOf: number): number {
+  if (!superblock.metaGroups || index < superblock.firstMetaGroup) return superblockBlock(superblock, copyOf) + 1 + index;
   const group = index * descriptorsPerBlock(superblock);
   return superblockBlock(superblock, group) + (hasSuperblock(superblock, group) ? 1 : 0);
 }

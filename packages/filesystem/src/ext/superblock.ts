@@ -48,6 +48,8 @@ export interface Superblock {
   readonly firstMetaGroup: number;
   /** The only groups with a copy of the superblock, besides group 0; null when the usual rules hold. */
   readonly backupGroups: readonly number[] | null;
+  /** The group this copy of the superblock was written for. */
+  readonly ownGroup: number;
   readonly sparseSuper: boolean;
   readonly metaGroups: boolean;
   readonly fileTypes: boolean;
@@ -64,15 +66,22 @@ export interface Superblock {
 
 /** True when the bytes look like an ext volume (not an external journal). */
 export async function looksLikeExt(device: BlockDevice): Promise<boolean> {
-  if (device.sizeBytes < superblockOffsetBytes + 1024) return false;
-  const raw = new ByteReader(await readBytes(device, superblockOffsetBytes, 1024), 'the superblock');
+  return isSuperblock(device, superblockOffsetBytes);
+}
+
+async function isSuperblock(device: BlockDevice, offsetBytes: number): Promise<boolean> {
+  if (device.sizeBytes < offsetBytes + 1024) return false;
+  const raw = new ByteReader(await readBytes(device, offsetBytes, 1024), 'the superblock');
   return raw.u16(0x38) === magic && raw.u32(0x18) <= 6 && (raw.u32(0x60) & incompat.journalDevice) === 0;
 }
 
-/** @throws FilesystemError `FS_DAMAGED` when the geometry makes no sense, `FS_UNSUPPORTED` for features of the future. */
-export async function readSuperblock(device: BlockDevice): Promise<Superblock> {
-  if (!(await looksLikeExt(device))) throw new FilesystemError('FS_DAMAGED', 'this volume has no ext superblock');
-  const raw = new ByteReader(await readBytes(device, superblockOffsetBytes, 1024), 'the superblock');
+/**
+ * @param offsetBytes where it lies; the first one when absent
+ * @throws FilesystemError `FS_DAMAGED` when the geometry makes no sense, `FS_UNSUPPORTED` for features of the future.
+ */
+export async function readSuperblock(device: BlockDevice, offsetBytes = superblockOffsetBytes): Promise<Superblock> {
+  if (!(await isSuperblock(device, offsetBytes))) throw new FilesystemError('FS_DAMAGED', 'this volume has no ext superblock');
+  const raw = new ByteReader(await readBytes(device, offsetBytes, 1024), 'the superblock');
   const unknown = raw.u32(0x60) & ~incompatKnown;
   if (unknown !== 0) {
     throw new FilesystemError(
@@ -151,6 +160,7 @@ function geometry(raw: ByteReader) {
     firstMetaGroup: raw.u32(0x104),
     metaGroups: (raw.u32(0x60) & incompat.metaGroups) !== 0,
     sparseSuper: (raw.u32(0x64) & roCompat.sparseSuper) !== 0,
+    ownGroup: raw.u16(0x5a),
     backupGroups: sparseSuper2 ? [raw.u32(0x24c), raw.u32(0x250)] : null,
     fileTypes: (raw.u32(0x60) & incompat.fileType) !== 0,
   };

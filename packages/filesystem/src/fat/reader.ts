@@ -2,6 +2,7 @@
 import { type BlockDevice, readBytes } from '@diskfleet/disk';
 import { FilesystemError } from '../errors.ts';
 import type { DirectoryEntry, FileReader, Filesystem, FilesystemReader, UsedMap } from '../filesystem.ts';
+import { readBackupBootSector } from './backupBootSector.ts';
 import { BOOT_SECTOR_BYTES, decodeBootSector, type FatGeometry } from './bootSector.ts';
 import { Chains } from './chain.ts';
 import { listDirectory, readSlots, rootEntry } from './directory.ts';
@@ -16,12 +17,19 @@ export const fatReader: FilesystemReader = {
     if (device.sizeBytes < BOOT_SECTOR_BYTES) return false;
     return decodeBootSector(await readBytes(device, 0, BOOT_SECTOR_BYTES)) !== null;
   },
-  open: openFat,
+  async open(device) {
+    const geometry =
+      device.sizeBytes < BOOT_SECTOR_BYTES ? null : decodeBootSector(await readBytes(device, 0, BOOT_SECTOR_BYTES));
+    if (geometry === null) throw new FilesystemError('FS_DAMAGED', 'This is not the boot sector of a FAT volume.');
+    return openFat(device, geometry);
+  },
+  async openBackup(device) {
+    const geometry = await readBackupBootSector(device);
+    return geometry === null ? null : openFat(device, geometry);
+  },
 };
 
-async function openFat(device: BlockDevice): Promise<Filesystem> {
-  const geometry = device.sizeBytes < BOOT_SECTOR_BYTES ? null : decodeBootSector(await readBytes(device, 0, BOOT_SECTOR_BYTES));
-  if (geometry === null) throw new FilesystemError('FS_DAMAGED', 'This is not the boot sector of a FAT volume.');
+async function openFat(device: BlockDevice, geometry: FatGeometry): Promise<Filesystem> {
   const deviceEndBytes = Math.floor(device.sizeBytes / geometry.sectorBytes) * geometry.sectorBytes;
   const totalBytes = Math.min(geometry.totalBytes, deviceEndBytes);
   if (geometry.dataOffsetBytes > totalBytes)

@@ -135,9 +135,9 @@ describeNeeding(NTFS_TOOLS, 'NTFS in disorder', () => {
     expect((await ntfsReader.open(device)).info.clean).toBe(false);
   });
 
-  test('a damaged boot sector: the backup in the last sector is used, and said', async () => {
+  test('a boot sector that is NTFS and makes no sense: the backup in the last sector is used, and said', async () => {
     const bytes = Buffer.from(healthy);
-    bytes.fill(0xaa, 0, 512);
+    bytes.fill(0xaa, 11, 512);
     const device = memoryDevice(bytes);
     expect(await ntfsReader.probe(device)).toBe(true);
     const filesystem = await ntfsReader.open(device);
@@ -146,6 +146,7 @@ describeNeeding(NTFS_TOOLS, 'NTFS in disorder', () => {
     expect(map.extents).toEqual((await (await opened(() => {})).usedMap()).extents);
     expect(map.warnings).toHaveLength(1);
     expect(map.warnings[0]).toContain('backup');
+    expect(filesystem.info.clean).toBe(false);
   });
 
   test('a volume formatted anew over NTFS is not taken for a damaged one', async () => {
@@ -159,11 +160,13 @@ describeNeeding(NTFS_TOOLS, 'NTFS in disorder', () => {
       bytes.fill(0, 0, 4096);
       bytes.write(mark, offset, 'latin1');
       expect(await ntfsReader.probe(memoryDevice(bytes))).toBe(false);
+      expect(await ntfsReader.openBackup?.(memoryDevice(bytes))).toBe(null);
     }
     // A disk whose last partition is NTFS ends with that partition's backup boot sector.
-    expect(await ntfsReader.probe(memoryDevice(Buffer.concat([Buffer.alloc(MIB), healthy])))).toBe(false);
-    expect(await ntfsReader.probe(memoryDevice(Buffer.alloc(MIB)))).toBe(false);
-    expect(await ntfsReader.probe(memoryDevice(Buffer.alloc(100)))).toBe(false);
+    for (const bytes of [Buffer.concat([Buffer.alloc(MIB), healthy]), Buffer.alloc(MIB), Buffer.alloc(100)]) {
+      expect(await ntfsReader.probe(memoryDevice(bytes))).toBe(false);
+      expect(await ntfsReader.openBackup?.(memoryDevice(bytes))).toBe(null);
+    }
   });
 
   test('the first records of $MFT are read from $MFTMirr when damaged', async () => {

@@ -2,6 +2,7 @@
 import type { BlockDevice } from '@diskfleet/disk';
 import { readBytes } from '@diskfleet/disk';
 import type { DirectoryEntry, Filesystem, FilesystemInfo, FilesystemReader, UsedMap } from '../filesystem.ts';
+import { zeroWhereUnreadable } from '../zeroWhereUnreadable.ts';
 import { hasNtfsOemId, readBackupBootSector, readBootSector } from './bootSector.ts';
 import { readClean, readLabel } from './cleanState.ts';
 import { listDirectory, openEntry, rootEntry } from './entry.ts';
@@ -14,16 +15,23 @@ import { volatileFiles } from './volatileFiles.ts';
 export const ntfsReader: FilesystemReader = {
   kinds: ['ntfs'],
   async probe(device) {
-    if (device.sizeBytes < 512) return false;
-    if (hasNtfsOemId(await readBytes(device, 0, 512))) return true;
-    // A stale backup outlives reformatting, so it counts only where nothing else claims the volume.
-    return !(await looksForeign(device)) && (await readBackupBootSector(device)) !== null;
+    return device.sizeBytes >= 512 && hasNtfsOemId(await readBytes(device, 0, 512));
   },
-  open: openNtfs,
+  open: async (device) => openNtfs(device, await readBootSector(device)),
+  async openBackup(device) {
+    const geometry = (await looksForeign(zeroWhereUnreadable(device))) ? null : await readBackupBootSector(device);
+    if (geometry === null) return null;
+    const filesystem = await openNtfs(device, { geometry, warnings: [] });
+    // Where the copy says, there must be a table with a root folder.
+    await filesystem.root();
+    return filesystem;
+  },
 };
 
-async function openNtfs(device: BlockDevice): Promise<Filesystem> {
-  const { geometry, warnings } = await readBootSector(device);
+async function openNtfs(
+  device: BlockDevice,
+  { geometry, warnings }: Awaited<ReturnType<typeof readBootSector>>,
+): Promise<Filesystem> {
   const source = { device, geometry };
   const mft = await Mft.open(source);
   const info: FilesystemInfo = {
@@ -33,7 +41,7 @@ async function openNtfs(device: BlockDevice): Promise<Filesystem> {
     blockBytes: geometry.clusterBytes,
     totalBytes: volumeEnd(source),
     usedBytes: await countUsedBytes(mft),
-    clean: await readClean(mft),
+    clean: warnings.length === 0 && (await readClean(mft)),
   };
   return {
     info,

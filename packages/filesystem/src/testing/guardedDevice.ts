@@ -46,3 +46,25 @@ export function failingDevice(device: BlockDevice, failFrom: number): BlockDevic
     close: () => device.close(),
   };
 }
+
+/** A device that cannot read some places. `bad` may be changed at any time; `seen.hits` counts how often any of it was asked for. */
+export function deviceWithBadPlaces(
+  device: BlockDevice,
+  bad: { offsetBytes: number; lengthBytes: number }[],
+): BlockDevice & { readonly seen: { hits: number } } {
+  const seen = { hits: 0 };
+  return {
+    sizeBytes: device.sizeBytes,
+    sectorBytes: device.sectorBytes,
+    seen,
+    async read(offsetBytes, target) {
+      const end = offsetBytes + target.length;
+      if (bad.some((place) => place.offsetBytes < end && offsetBytes < place.offsetBytes + place.lengthBytes)) {
+        seen.hits += 1;
+        throw new DiskError('DISK_READ_FAILED', 'a bad sector', { retry: 'later' });
+      }
+      await device.read(offsetBytes, target);
+    },
+    close: () => device.close(),
+  };
+}

@@ -3,7 +3,7 @@ export { LVM_NEEDS, lvmTools } from '../lvm/testing/lvmTools.ts';
 export * as handMadeVolumes from '../recognise/testing/handMade.ts';
 export { codedOnly, exercise, isCoded } from './exercise.ts';
 export { expectCode, type FilesystemFixture, filesystemContract } from './filesystemContract.ts';
-export { failingDevice, guardedDevice } from './guardedDevice.ts';
+export { deviceWithBadPlaces, failingDevice, guardedDevice } from './guardedDevice.ts';
 export { type LayoutFixture, layoutContract } from './layoutContract.ts';
 export { type MutationOptions, mutationContract, seededRandom } from './mutationContract.ts';
 export { parseDomainMap, partcloneUsedExtents } from './partclone.ts';

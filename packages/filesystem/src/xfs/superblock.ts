@@ -9,6 +9,7 @@ import { isSealed } from './seal.ts';
 
 const magic = 0x58465342;
 const headBytes = 512;
+const noInode = 2n ** 64n - 1n;
 const smallestGroupBytes = 16 << 20;
 
 const versionBit = { moreBits: 0x8000 };
@@ -35,6 +36,7 @@ export interface Superblock {
   readonly inodeBytes: number;
   readonly inodesPerBlockLog: number;
   readonly directoryBlockBytes: number;
+  /** 0 in the copies that do not know it. */
   readonly rootInode: number;
   readonly freeBlocks: number;
   /** Free blocks are summed up at unmount, and blocks of the free space trees count as free. */
@@ -51,19 +53,29 @@ export interface Superblock {
 
 /** True when the bytes look like an XFS volume. */
 export async function looksLikeXfs(device: BlockDevice): Promise<boolean> {
-  if (device.sizeBytes < headBytes) return false;
-  const raw = new ByteReader(await readBytes(device, 0, headBytes), 'the superblock');
+  return isSuperblock(device, 0);
+}
+
+async function isSuperblock(device: BlockDevice, offsetBytes: number): Promise<boolean> {
+  if (device.sizeBytes < offsetBytes + headBytes) return false;
+  const raw = new ByteReader(await readBytes(device, offsetBytes, headBytes), 'the superblock');
   const version = raw.u16be(100) & 0xf;
   return raw.u32be(0) === magic && (version === 4 || version === 5) && isPowerOfTwo(raw.u32be(4));
 }
 
-/** @throws FilesystemError `FS_DAMAGED` when the geometry makes no sense, `FS_UNSUPPORTED` for features of the future. */
-export async function readSuperblock(device: BlockDevice): Promise<Superblock> {
-  if (!(await looksLikeXfs(device))) throw new FilesystemError('FS_DAMAGED', 'this volume has no XFS superblock');
-  const head = new ByteReader(await readBytes(device, 0, headBytes), 'the superblock');
+/**
+ * @param offsetBytes where it lies: 0, or the start of another allocation group, which keeps a copy
+ * @throws FilesystemError `FS_DAMAGED` when the geometry makes no sense, `FS_UNSUPPORTED` for features of the future.
+ */
+export async function readSuperblock(device: BlockDevice, offsetBytes = 0): Promise<Superblock> {
+  if (!(await isSuperblock(device, offsetBytes))) throw new FilesystemError('FS_DAMAGED', 'this volume has no XFS superblock');
+  const head = new ByteReader(await readBytes(device, offsetBytes, headBytes), 'the superblock');
   const sectorBytes = head.u16be(102);
-  insist(isBetween(sectorBytes, 512, 32768) && device.sizeBytes >= sectorBytes, 'an impossible sector size');
-  const raw = sectorBytes === headBytes ? head : new ByteReader(await readBytes(device, 0, sectorBytes), 'the superblock');
+  insist(isBetween(sectorBytes, 512, 32768) && device.sizeBytes >= offsetBytes + sectorBytes, 'an impossible sector size');
+  const raw =
+    sectorBytes === headBytes ? head : new ByteReader(await readBytes(device, offsetBytes, sectorBytes), 'the superblock');
+  // Copies keep the mark for good.
+  insist(offsetBytes > 0 || raw.u8(126) === 0, 'it is marked as still being made');
   const shape = features(raw);
   const superblock = { ...identity(raw), ...shape, ...geometry(raw, sectorBytes) };
   const totalBytes = superblock.blockCount * superblock.blockBytes;
@@ -95,7 +107,6 @@ function identity(raw: ByteReader) {
 
 function features(raw: ByteReader) {
   const version = raw.u16be(100);
-  insist(raw.u8(126) === 0, 'it is marked as still being made');
   if ((version & 0xf) === 5) {
     const bits = raw.u32be(216);
     const unknown = (bits & ~incompatKnown) >>> 0;
@@ -157,7 +168,7 @@ function geometry(raw: ByteReader, sectorBytes: number) {
     inodeBytes,
     inodesPerBlockLog,
     directoryBlockBytes,
-    rootInode: raw.u64be(56),
+    rootInode: raw.u64bigbe(56) === noInode ? 0 : raw.u64be(56),
     freeBlocks: raw.u64be(144),
     logStart: raw.u64be(48),
     logBlocks: raw.u32be(96),

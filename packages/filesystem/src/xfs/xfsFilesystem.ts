@@ -6,6 +6,7 @@ import type { BlockDevice } from '@diskfleet/disk';
 import { FilesystemError } from '../errors.ts';
 import type { DirectoryEntry, Filesystem } from '../filesystem.ts';
 import { swapFiles } from '../swapFiles.ts';
+import { readBackup } from './backupSuperblock.ts';
 import { openContent } from './content.ts';
 import { readNames } from './directory.ts';
 import { allocatedExtents, fileLayouts, type OpenedVolume } from './fileLayouts.ts';
@@ -20,8 +21,20 @@ const mostEntries = 10_000_000;
 
 /** Opens an XFS volume. @throws FilesystemError `FS_DAMAGED`, `FS_UNSUPPORTED`. */
 export async function openXfs(device: BlockDevice): Promise<Filesystem> {
-  const superblock = await readSuperblock(device);
-  const volume: Volume = { device, superblock };
+  return filesystemOf({ device, superblock: await readSuperblock(device) });
+}
+
+/** As `FilesystemReader.openBackup`. */
+export async function openXfsBackup(device: BlockDevice): Promise<Filesystem | null> {
+  const superblock = await readBackup(device);
+  if (superblock === null) return null;
+  const filesystem = await filesystemOf({ device, superblock });
+  await filesystem.root();
+  return filesystem;
+}
+
+async function filesystemOf(volume: Volume): Promise<Filesystem> {
+  const { superblock } = volume;
   const log = await readLogState(volume);
   const tree = openTree(volume);
   const { label, uuid, blockBytes, blockCount } = superblock;
@@ -45,7 +58,9 @@ export async function openXfs(device: BlockDevice): Promise<Filesystem> {
       return openContent(volume, inode);
     },
     fileLayouts: () => fileLayouts(volume, openTree),
-    volatileFiles() {
+    async volatileFiles() {
+      // What the log has yet to change may be a swap file that is none any more.
+      if (log.kind !== 'clean') return [];
       const allocated = async (file: DirectoryEntry) => allocatedExtents(volume, await tree.inodeOf(file));
       return swapFiles({ ...filesystem, allocatedExtents: allocated, blockBytes });
     },
