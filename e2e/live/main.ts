@@ -15,7 +15,7 @@ for (const kind of kinds) {
   const writer = startWriter(lab, 1);
   const [calm, waited, readShare]: number[][] = [[], [], []];
   const started = performance.now();
-  let failed = 0;
+  let [failed, restarts] = [0, 0];
   try {
     for (let run = 1; run <= Number(runsText); run += 1) {
       try {
@@ -24,6 +24,7 @@ for (const kind of kinds) {
         const full = await provenBackup(lab, vault, { method: 'full', memory });
         const next = await provenBackup(lab, vault, { method: 'incremental', memory });
         await vault.close();
+        restarts += [...full.log, ...next.log].filter((line) => /read from the start|ended early/.test(line.text)).length;
         readShare?.push(next.result.readBytes / full.result.readBytes);
         const { calmMs, waitedMs } = await timedBackup(lab, writer);
         calm?.push(calmMs);
@@ -40,7 +41,7 @@ for (const kind of kinds) {
   }
   const minutes = ((performance.now() - started) / 60_000).toFixed(1);
   process.stdout.write(
-    `${kind}: ${runsText} runs, ${failed} failed, ${minutes} min; longest wait of the writer ${text(waited, 0)} ms; ` +
+    `${kind}: ${runsText} runs, ${failed} failed, ${restarts} begun anew, ${minutes} min; longest wait of the writer ${text(waited, 0)} ms; ` +
       `without a backup ${text(calm, 0)} ms; the incremental read ${text(readShare, 3)} of what the full read\n`,
   );
   if (failed > 0) process.exitCode = 1;

@@ -34,13 +34,13 @@ export async function freezeVolumes(volumes: readonly Volume[], options: FreezeO
   const opened: Open[] = [];
   try {
     for (const volume of volumes) opened.push(openVolume(volume));
-    // Most of what writers hold back goes out before anyone has to wait for it.
-    for (const { fd } of opened) await options.libc.syncFilesystem(fd);
     const freezable = opened.filter(({ volume }) => canFreeze(volume.fsType));
     const guard = await startThawGuard(
       freezable.map(({ fd }) => fd),
       options.deadlineMs,
     );
+    // Most of what writers hold back goes out before anyone has to wait for it.
+    for (const { fd } of opened) await options.libc.syncFilesystem(fd);
     return await freezeAll({ opened, freezable, guard }, options.libc);
   } catch (error) {
     closeAll(opened);
