@@ -55,18 +55,21 @@ export async function bundleTarget(target: string, mode: 'fuzz' | 'replay'): Pro
         name: 'counters',
         setup: (building) => {
           if (mode === 'replay') return;
-          building.onLoad({ filter: /\/packages\/[a-z]+\/src\/.*\.ts$|\/zod\/v4\/core\/.*\.js$/ }, async ({ path }) => {
-            const source = await readFile(path, 'utf8');
-            if (path.includes('/testing/')) return { contents: source, loader: 'ts' };
-            const made = instrument(
-              source,
-              path.startsWith(packages) ? path.slice(packages.length + 1) : path.replace(/^.*\/node_modules\//, ''),
-              places,
-            );
-            for (const number of made.numbers) numbers.add(number);
-            for (const text of made.texts) texts.add(text);
-            return { contents: made.code, loader: 'js' };
-          });
+          building.onLoad(
+            { filter: /\/packages\/[a-z]+\/src\/.*\.ts$|\/fuzz\/planted\/.*\.ts$|\/zod\/v4\/core\/.*\.js$/ },
+            async ({ path }) => {
+              const source = await readFile(path, 'utf8');
+              if (path.includes('/testing/')) return { contents: source, loader: 'ts' };
+              const made = instrument(
+                source,
+                path.startsWith(packages) ? path.slice(packages.length + 1) : path.replace(/^.*\/node_modules\//, ''),
+                places,
+              );
+              for (const number of made.numbers) numbers.add(number);
+              for (const text of made.texts) texts.add(text);
+              return { contents: made.code, loader: 'js' };
+            },
+          );
         },
       },
     ],

@@ -2,12 +2,9 @@
 import { setImmediate } from 'node:timers/promises';
 import { Image } from './image.ts';
 import type { Input } from './input.ts';
+import { MAX_CPU_MS } from './limits.ts';
 import type { SeedImage } from './seedImage.ts';
 import type { Target } from './target.ts';
-
-/** What no input may do: more CPU time for one (waiting for a processor does not count), or more memory in a process of its own. */
-export const MAX_CPU_MS = 1000;
-export const MAX_RSS_BYTES = 256 << 20;
 
 export interface Attempt {
   /** Null: nothing was wrong. */

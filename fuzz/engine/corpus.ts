@@ -1,6 +1,6 @@
 /** The inputs worth going on from. */
 import type { Input } from './input.ts';
-import type { Subject } from './mutate.ts';
+import { packField, type Subject } from './mutate.ts';
 import type { Random } from './random.ts';
 import type { Trace } from './trace.ts';
 
@@ -25,16 +25,13 @@ export class Corpus {
   }
 
   add(input: Input, trace: Trace, mismatches: number): void {
-    const fields = new Map<string, Kept['fields'][number]>();
-    for (const { at, width, bigEndian } of trace.fields) {
-      if (at < 0 || fields.size >= MAX_FIELDS) continue;
-      fields.set(`${at} ${width}`, { at, width, bigEndian });
-    }
+    const fields = new Set<number>();
+    for (const field of trace.fields) if (field.at >= 0 && fields.size < MAX_FIELDS) fields.add(packField(field));
     const reads = new Map(trace.reads.map((read) => [`${read.at} ${read.length}`, read]));
     this.kept.push({
       input,
       mismatches,
-      fields: [...fields.values()],
+      fields: Float64Array.from(fields),
       reads: [...reads.values()].slice(0, MAX_READS),
       chosen: 0,
     });

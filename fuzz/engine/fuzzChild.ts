@@ -5,9 +5,10 @@
 import { openSync, readFileSync, writeSync } from 'node:fs';
 import { zstdDecompressSync } from 'node:zlib';
 import type { BundleFacts } from '../build/bundle.ts';
-import { attempt, imageOf, MAX_RSS_BYTES, type Problem, signature, watchRejections } from './attempt.ts';
+import { attempt, imageOf, type Problem, signature, watchRejections } from './attempt.ts';
 import { Corpus } from './corpus.ts';
 import { decodeInput, encodeInput, type Input, mergedPatches } from './input.ts';
+import { EXIT_LEAKED, MAX_RSS_BYTES } from './limits.ts';
 import { mutate } from './mutate.ts';
 import { Novelty } from './novelty.ts';
 import { Random } from './random.ts';
@@ -68,6 +69,7 @@ class Fuzzer {
   private readonly told = new Set<string>();
   private readonly startedAt = performance.now();
   private executions = 0;
+  private notes = 0;
   private repairs = 0;
   private slowestMs = 0;
   private toldAt = 0;
@@ -134,11 +136,10 @@ class Fuzzer {
   }
 
   /** One run; a problem is told once for each signature. */
-  private async execute(input: Input): Promise<{ mismatches: number; cpuMs: number }> {
+  private async execute(input: Input): Promise<{ mismatches: number; sound: boolean }> {
     const text = encodeInput(input);
     this.executions += 1;
-    const note = Buffer.from(`${this.executions}\n${text}\n`);
-    writeSync(this.beat, note, 0, note.length, 0);
+    this.note(text);
     const image = imageOf(this.seeds, input);
     counters.fill(0);
     takeMismatches();
@@ -148,11 +149,25 @@ class Fuzzer {
     this.slowestMs = Math.max(this.slowestMs, cpuMs);
     if (problem !== null) this.tellProblem(problem, text);
     const rss = process.memoryUsage.rss();
-    if (rss - rssBefore > SUSPICIOUS_BYTES || rss > MAX_RSS_BYTES) {
+    const greedy = rss - rssBefore > SUSPICIOUS_BYTES || rss > MAX_RSS_BYTES;
+    if (greedy) {
       this.tellProblem({ kind: 'memory', text: `${(rss - rssBefore) >> 20} MiB more, ${rss >> 20} MiB in all` }, text);
     }
-    if (rss > TIDY_RSS_BYTES) globalThis.gc?.();
-    return { mismatches, cpuMs };
+    if (rss > TIDY_RSS_BYTES) this.tidy();
+    return { mismatches, sound: problem === null && !greedy };
+  }
+
+  /** What stays large after that was leaked: the next process begins afresh. */
+  private tidy(): void {
+    globalThis.gc?.();
+    if (process.memoryUsage.rss() > MAX_RSS_BYTES) process.exit(EXIT_LEAKED);
+  }
+
+  /** For whoever watches: what is about to be tried. */
+  private note(input: string): void {
+    this.notes += 1;
+    const note = Buffer.from(`${this.notes}\n${input}\n`);
+    writeSync(this.beat, note, 0, note.length, 0);
   }
 
   private tellProblem(problem: Problem, input: string): void {
@@ -165,26 +180,31 @@ class Fuzzer {
 
   private async tryInput(input: Input, healthyMismatches: number): Promise<void> {
     let current = input;
-    let { mismatches } = await this.execute(current);
-    await this.keepIfNew(current, mismatches);
+    let { mismatches, sound } = await this.execute(current);
+    await this.keepIfNew(current, { mismatches, sound });
     if (mismatches <= healthyMismatches || this.random.once(10)) return;
     for (let round = 0; round < MAX_REPAIRS && mismatches > healthyMismatches; round++) {
-      const image = imageOf(this.seeds, current);
+      const begun = current;
+      const image = imageOf(this.seeds, begun);
       let patches: Input['patches'] = [];
       await traced(image, async () => {
-        patches = await repaired(image, () => attempt(this.target, image));
+        patches = await repaired(image, {
+          action: () => attempt(this.target, image),
+          onRepair: (soFar) => this.note(encodeInput({ ...begun, patches: [...begun.patches, ...soFar] })),
+        });
       });
       if (patches.length === 0) return;
       this.repairs += 1;
       current = { ...current, patches: [...current.patches, ...patches] };
-      ({ mismatches } = await this.execute(current));
-      await this.keepIfNew(current, mismatches);
+      ({ mismatches, sound } = await this.execute(current));
+      await this.keepIfNew(current, { mismatches, sound });
     }
   }
 
-  private async keepIfNew(input: Input, mismatches: number): Promise<void> {
+  /** What did harm is not gone on from: it would do it again. */
+  private async keepIfNew(input: Input, { mismatches, sound }: { mismatches: number; sound: boolean }): Promise<void> {
     const news = this.novelty.take();
-    if (!this.isNews(news)) return;
+    if (!sound || !this.isNews(news)) return;
     await this.keep({ ...input, patches: mergedPatches(input.patches) }, mismatches);
   }
 
@@ -193,8 +213,9 @@ class Fuzzer {
   }
 
   private async learn(input: Input, always: boolean): Promise<void> {
-    const { mismatches } = await this.execute(input);
+    const { mismatches, sound } = await this.execute(input);
     const news = this.novelty.take();
+    if (!sound) return;
     if (always || this.isNews(news)) await this.keep(input, mismatches);
   }
 
@@ -213,6 +234,8 @@ export async function main(target: Target): Promise<void> {
   installTracing();
   installRepair();
   watchRejections();
+  // Enough to tell problems apart; readers throw a lot.
+  Error.stackTraceLimit = 4;
   const options: ChildOptions = JSON.parse(process.argv[2] ?? '{}');
   await new Fuzzer(target, options).run();
 }

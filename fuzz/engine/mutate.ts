@@ -10,8 +10,26 @@ import type { SeedImage } from './seedImage.ts';
 /** What is known about an input that is kept. */
 export interface Subject {
   readonly input: Input;
-  readonly fields: readonly { at: number; width: number; bigEndian: boolean }[];
+  /** As `packField` makes them. */
+  readonly fields: Float64Array;
   readonly reads: readonly { at: number; length: number }[];
+}
+
+interface FieldPlace {
+  readonly at: number;
+  readonly width: number;
+  readonly bigEndian: boolean;
+}
+
+/** One number for one field: thousands are kept for each of thousands of inputs. */
+export function packField({ at, width, bigEndian }: FieldPlace): number {
+  return at * 16 + (width - 1) * 2 + (bigEndian ? 1 : 0);
+}
+
+function anyField({ fields }: Subject, random: Random): FieldPlace | null {
+  const packed = fields[random.below(fields.length)];
+  if (packed === undefined) return null;
+  return { at: Math.floor(packed / 16), width: (Math.floor(packed / 2) % 8) + 1, bigEndian: packed % 2 === 1 };
 }
 
 export interface Material {
@@ -86,8 +104,8 @@ function choose(random: Random): Mutation {
   return changeByte;
 }
 
-function changeField(image: Image, { fields }: Subject, { random, numbers }: Material): Patch[] {
-  const field = random.pick(fields);
+function changeField(image: Image, subject: Subject, { random, numbers }: Material): Patch[] {
+  const field = anyField(subject, random);
   if (!field) return [];
   const bits = BigInt(field.width * 8);
   const bytes = image.slice(field.at, field.width);
@@ -123,7 +141,7 @@ function toNumber(bytes: Uint8Array, bigEndian: boolean): bigint {
   return ordered.reduce((sum, byte) => sum * 256n + BigInt(byte), 0n);
 }
 
-function toBytes(value: bigint, { width, bigEndian }: { width: number; bigEndian: boolean }): Uint8Array {
+function toBytes(value: bigint, { width, bigEndian }: FieldPlace): Uint8Array {
   const bytes = new Uint8Array(width);
   let rest = value;
   for (let index = 0; index < width; index++, rest >>= 8n) bytes[bigEndian ? width - 1 - index : index] = Number(rest & 255n);
@@ -131,8 +149,8 @@ function toBytes(value: bigint, { width, bigEndian }: { width: number; bigEndian
 }
 
 /** Makes one field say what another says: circles, things that claim the same place. */
-function copyField(image: Image, { fields }: Subject, { random }: Material): Patch[] {
-  const [to, from] = [random.pick(fields), random.pick(fields)];
+function copyField(image: Image, subject: Subject, { random }: Material): Patch[] {
+  const [to, from] = [anyField(subject, random), anyField(subject, random)];
   if (!to || !from) return [];
   const value = toNumber(image.slice(from.at, from.width), from.bigEndian);
   return [{ at: to.at, bytes: toBytes(BigInt.asUintN(to.width * 8, value), to) }];

@@ -13,7 +13,7 @@ const SEARCHED_READS = 64;
 const MAX_SEARCHED_BYTES = 1 << 20;
 
 let mismatches = 0;
-let repairing: { image: Image; patches: Patch[] } | null = null;
+let repairing: { image: Image; patches: Patch[]; onRepair: (patches: readonly Patch[]) => void } | null = null;
 
 /** How often checksums differed since this was asked last. */
 export function takeMismatches(): number {
@@ -22,10 +22,17 @@ export function takeMismatches(): number {
   return count;
 }
 
-/** Runs `action`, traced, with every checksum that differs made right; returns what has to be written for that. */
-export async function repaired(image: Image, action: () => Promise<unknown>): Promise<Patch[]> {
+export interface Repairing {
+  /** Runs the parser, traced. */
+  readonly action: () => Promise<unknown>;
+  /** Told of all repairs so far at each, as the parser may never come back from what it reads next. */
+  readonly onRepair: (patches: readonly Patch[]) => void;
+}
+
+/** Runs the parser with every checksum that differs made right; returns what has to be written for that. */
+export async function repaired(image: Image, { action, onRepair }: Repairing): Promise<Patch[]> {
   const patches: Patch[] = [];
-  repairing = { image, patches };
+  repairing = { image, patches, onRepair };
   try {
     await action();
   } finally {
@@ -42,8 +49,7 @@ export function installRepair(): void {
     if (repairing === null || trace === null) return false;
     const found = numberPatches(trace, repairing.image, { stored: Number(right), computed: Number(left) });
     const patches = found ?? numberPatches(trace, repairing.image, { stored: Number(left), computed: Number(right) });
-    repairing.patches.push(...(patches ?? []));
-    return patches !== null;
+    return patches !== null && repair(patches);
   };
   const original = Buffer.prototype.equals;
   Buffer.prototype.equals = function equals(this: Buffer, other: Uint8Array): boolean {
@@ -55,11 +61,14 @@ export function installRepair(): void {
     if (repairing === null || trace === null) return false;
     const [mine, theirs] = [trace.origin(this, 0), trace.origin(other, 0)];
     if (mine >= 0 === theirs >= 0) return false;
-    repairing.patches.push(
-      mine >= 0 ? { at: mine, bytes: Uint8Array.from(other) } : { at: theirs, bytes: Uint8Array.from(this) },
-    );
-    return true;
+    return repair([mine >= 0 ? { at: mine, bytes: Uint8Array.from(other) } : { at: theirs, bytes: Uint8Array.from(this) }]);
   };
+}
+
+function repair(patches: readonly Patch[]): boolean {
+  repairing?.patches.push(...patches);
+  repairing?.onRepair(repairing.patches);
+  return true;
 }
 
 function isNumber(value: unknown): value is number | bigint {

@@ -3,8 +3,9 @@
  * one line of JSON: `Verdict`.
  */
 import { readFileSync } from 'node:fs';
-import { attempt, imageOf, MAX_RSS_BYTES, type Problem, watchRejections } from './attempt.ts';
+import { attempt, imageOf, type Problem, watchRejections } from './attempt.ts';
 import { decodeInput } from './input.ts';
+import { MAX_RSS_BYTES } from './limits.ts';
 import { loadSeeds } from './seedImage.ts';
 import type { Target } from './target.ts';
 

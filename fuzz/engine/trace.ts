@@ -21,7 +21,7 @@ interface Origin {
   readonly at: number;
 }
 
-const MAX_FIELDS = 60_000;
+const MAX_FIELDS = 30_000;
 const MAX_READS = 4000;
 
 export class Trace {

@@ -3,14 +3,14 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Bundle, bundleTarget } from '../build/bundle.ts';
-import { MAX_CPU_MS } from '../engine/attempt.ts';
+import { MAX_CPU_MS } from '../engine/limits.ts';
 import type { Verdict } from '../engine/replayChild.ts';
 import { seedFolder } from './folders.ts';
 import { usedCpuMs } from './proc.ts';
 
 const WATCH_MS = 200;
 /** Beyond this no more is learnt by waiting. */
-const STOP_CPU_MS = 10 * MAX_CPU_MS;
+const STOP_CPU_MS = 3 * MAX_CPU_MS;
 
 const bundles = new Map<string, Promise<Bundle>>();
 

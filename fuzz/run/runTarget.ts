@@ -4,9 +4,11 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { zstdCompressSync } from 'node:zlib';
 import { type Bundle, type BundleFacts, bundleTarget } from '../build/bundle.ts';
-import { MAX_CPU_MS, MAX_RSS_BYTES, type Problem } from '../engine/attempt.ts';
+import type { Problem } from '../engine/attempt.ts';
 import type { ChildMessage, ChildOptions, ChildState } from '../engine/fuzzChild.ts';
+import { EXIT_LEAKED, MAX_CPU_MS, MAX_RSS_BYTES } from '../engine/limits.ts';
 import { corpusFile, findingsFolder, fuzzFolder, seedFolder } from './folders.ts';
 import { judge } from './judge.ts';
 import { residentBytes, usedCpuMs } from './proc.ts';
@@ -69,6 +71,7 @@ class Run {
   inputs = 0;
   private readonly judged = new Map<string, number>();
   private readonly beat: string;
+  private readonly learnt: string;
   private judging: Promise<void> = Promise.resolve();
   private told = 0;
 
@@ -77,6 +80,7 @@ class Run {
     this.bundle = bundle;
     this.facts = JSON.parse(readFileSync(bundle.facts, 'utf8'));
     this.beat = join(fuzzFolder, 'dist', `${job.target}-${job.number}.beat`);
+    this.learnt = join(fuzzFolder, 'dist', `${job.target}-${job.number}.jsonl.zst`);
   }
 
   async run(): Promise<void> {
@@ -94,12 +98,14 @@ class Run {
       seconds,
       seed,
       seedFolder: seedFolder(this.job.target),
-      corpora: [corpusFile(this.job.target)],
+      corpora: [corpusFile(this.job.target), this.learnt],
       facts: this.bundle.facts,
       keepCounts: true,
       beat: this.beat,
     };
     writeFileSync(this.beat, '');
+    // A child that died leaves what it learnt to the next one.
+    writeFileSync(this.learnt, zstdCompressSync(Buffer.from(this.kept.join('\n'))));
     const flags = ['--max-old-space-size=160', '--max-semi-space-size=8', '--expose-gc', '--disable-warning=ExperimentalWarning'];
     const child = spawn(process.execPath, [...flags, this.bundle.script, JSON.stringify(options)], {
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -129,7 +135,7 @@ class Run {
         this.restarts += 1;
         const input = this.currentInput();
         if (input === null) this.broken = `the fuzzer ended with ${signal ?? code} before it tried anything:\n${errors}`;
-        else if (!stopped)
+        else if (!stopped && code !== EXIT_LEAKED)
           this.suspect(
             { kind: 'crash', text: `the process ended with ${signal ?? code}: ${errors}` },
             input,
@@ -190,26 +196,28 @@ class Run {
   private suspect(problem: Problem, input: string, signature: string): void {
     const times = this.judged.get(signature) ?? 0;
     this.judged.set(signature, times + 1);
-    if (
-      times >= MAX_JUDGED ||
-      this.findings.some((finding) => finding.problem.kind === problem.kind && problem.kind !== 'exception')
-    )
+    if (times >= MAX_JUDGED) return;
+    this.judging = this.judging.then(() => this.judge(problem, input));
+  }
+
+  private async judge(suspicion: Problem, input: string): Promise<void> {
+    // One proof of slowness or greed is enough: others may well have the same cause.
+    const isCommon = ({ kind }: Problem) => kind === 'slow' || kind === 'memory' || kind === 'crash';
+    const known = (problem: Problem) =>
+      this.findings.some((finding) => finding.problem.kind === problem.kind && isCommon(problem));
+    if (known(suspicion)) return;
+    const verdict = await judge(this.job.target, input);
+    if (verdict.problem === null) {
+      this.unconfirmed += 1;
       return;
-    this.judging = this.judging.then(async () => {
-      const verdict = await judge(this.job.target, input);
-      if (verdict.problem === null) {
-        this.unconfirmed += 1;
-        return;
-      }
-      const folder = findingsFolder(this.job.target);
-      mkdirSync(folder, { recursive: true });
-      const file = join(folder, `${createHash('sha256').update(input).digest('hex').slice(0, 12)}.json`);
-      writeFileSync(file, `${input}\n`);
-      this.findings.push({ problem: verdict.problem, file });
-      process.stdout.write(
-        `${this.job.target}: FOUND ${verdict.problem.kind}: ${verdict.problem.text.slice(0, 600)}\n  ${file}\n`,
-      );
-    });
+    }
+    if (known(verdict.problem)) return;
+    const folder = findingsFolder(this.job.target);
+    mkdirSync(folder, { recursive: true });
+    const file = join(folder, `${createHash('sha256').update(input).digest('hex').slice(0, 12)}.json`);
+    writeFileSync(file, `${input}\n`);
+    this.findings.push({ problem: verdict.problem, file });
+    process.stdout.write(`${this.job.target}: FOUND ${verdict.problem.kind}: ${verdict.problem.text.slice(0, 600)}\n  ${file}\n`);
   }
 }
 

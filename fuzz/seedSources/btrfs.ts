@@ -7,7 +7,7 @@ import { fillVolume } from './content.ts';
 const small = ['--mixed', '-n', '4096'];
 
 async function made(scratch: Scratch, options: readonly string[], mountOptions: string): Promise<string> {
-  const image = await scratch.sparseFile('btrfs.img', options === small ? 20 << 20 : 112 << 20);
+  const image = await scratch.sparseFile('btrfs.img', options.includes('--mixed') ? 20 << 20 : 112 << 20);
   await runTool('mkfs.btrfs', ['-q', '-f', '-L', 'seed', ...options, image]);
   const device = await scratch.attach(image);
   const folder = await scratch.mount(device, 'btrfs', mountOptions);
@@ -24,6 +24,9 @@ export const seeds: readonly SeedSource[] = [
   { name: 'btrfs-zlib', make: (scratch) => made(scratch, small, 'compress-force=zlib') },
   { name: 'btrfs-lzo', make: (scratch) => made(scratch, small, 'compress-force=lzo') },
   { name: 'btrfs-zstd', make: (scratch) => made(scratch, small, 'compress-force=zstd') },
+  { name: 'btrfs-xxhash', make: (scratch) => made(scratch, [...small, '--csum', 'xxhash'], 'compress=no') },
+  { name: 'btrfs-blake2', make: (scratch) => made(scratch, [...small, '--csum', 'blake2'], 'compress=no') },
+  { name: 'btrfs-sha256', make: (scratch) => made(scratch, [...small, '--csum', 'sha256'], 'compress=no') },
   { name: 'btrfs-two-copies', make: (scratch) => made(scratch, ['-m', 'dup'], 'compress=no') },
   {
     name: 'btrfs-log',

@@ -1,4 +1,4 @@
-import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runTool, type Scratch } from '@diskfleet/filesystem/testing';
 import type { SeedSource } from '../makeSeeds.ts';
@@ -21,6 +21,7 @@ async function fillDeep(folder: string): Promise<void> {
   const comb = await open(join(folder, 'comb'), 'w');
   for (let index = 0; index < 400; index++) await comb.write('z', index * 9000);
   await comb.close();
+  await symlink('x'.repeat(1000), join(folder, 'farther-link'));
   await mkdir(join(folder, 'gone'));
   await rm(join(folder, 'many', 'entry 7'));
 }
@@ -42,7 +43,7 @@ async function version4(scratch: Scratch): Promise<string> {
 
 export const seeds: readonly SeedSource[] = [
   { name: 'xfs5', make: (scratch) => mounted(scratch, [], (folder) => fillVolume(folder, { posix: true })) },
-  { name: 'xfs5-1k', make: (scratch) => mounted(scratch, ['-b', 'size=1024', '-d', 'agcount=2'], fillDeep) },
+  { name: 'xfs5-deep', make: (scratch) => mounted(scratch, ['-b', 'size=1024', '-d', 'agcount=2'], fillDeep) },
   { name: 'xfs4', make: version4 },
   {
     name: 'xfs5-live',

@@ -28,6 +28,12 @@ export async function exerciseReader(reader: FilesystemReader, device: BlockDevi
     await codedOnly(() => checkMap(filesystem, device));
     await walk(filesystem);
     await codedOnly(() => checkLayouts(filesystem, device));
+    await codedOnly(async () => {
+      for (const { extents, mustBeZero } of (await filesystem.volatileFiles?.()) ?? []) {
+        checkExtents(extents, device.sizeBytes);
+        checkExtents(mustBeZero, device.sizeBytes);
+      }
+    });
   });
 }
 
@@ -76,8 +82,10 @@ async function walk(filesystem: Filesystem): Promise<void> {
       for await (const entry of filesystem.readDirectory(current)) {
         checkEntry(entry);
         if (++entries >= MAX_ENTRIES) return;
+        for (const { name } of entry.streams ?? []) await codedOnly(() => readEnds(filesystem, entry, name));
         if (entry.type === 'directory') queue.push(entry);
-        else if (entry.type === 'file' && ++files <= MAX_FILES) await codedOnly(() => readEnds(filesystem, entry));
+        else if (entry.type === 'file' && entry.sizeBytes > 0 && ++files <= MAX_FILES)
+          await codedOnly(() => readEnds(filesystem, entry));
       }
     });
   }
@@ -90,8 +98,8 @@ function checkEntry(entry: DirectoryEntry): void {
   insist(entry.modifiedAtMs === null || Number.isFinite(entry.modifiedAtMs), `modified at ${entry.modifiedAtMs}`);
 }
 
-async function readEnds(filesystem: Filesystem, entry: DirectoryEntry): Promise<void> {
-  const content = await filesystem.openFile(entry);
+async function readEnds(filesystem: Filesystem, entry: DirectoryEntry, stream?: string): Promise<void> {
+  const content = await filesystem.openFile(entry, { stream });
   insist(isSize(content.sizeBytes), `content of ${content.sizeBytes} bytes`);
   const head = new Uint8Array(Math.min(content.sizeBytes, HEAD_BYTES));
   await codedOnly(() => content.read(0, head));

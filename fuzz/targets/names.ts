@@ -14,6 +14,7 @@ export const targetNames: readonly TargetName[] = [
   { name: 'xfs', own: /^filesystem\/src\/xfs\// },
   { name: 'btrfs', own: /^filesystem\/src\/btrfs\// },
   { name: 'recognise', own: /^filesystem\/src\/recognise\// },
+  { name: 'lvm', own: /^filesystem\/src\/lvm\// },
   { name: 'codecs', own: /^filesystem\/src\/(btrfs\/(lzo|zstdFrame)|ntfs\/lznt1)\.ts$/ },
   {
     name: 'vault',

@@ -1,3 +1,4 @@
+export * as handMadeGroups from '../lvm/testing/groupText.ts';
 export { groupText, linear, MEMBER_IDS, physicalVolume, type TextVolume, volume, writeText } from '../lvm/testing/groupText.ts';
 export { LVM_NEEDS, lvmTools } from '../lvm/testing/lvmTools.ts';
 export * as handMadeVolumes from '../recognise/testing/handMade.ts';
