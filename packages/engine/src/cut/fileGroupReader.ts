@@ -9,6 +9,8 @@ import { type FileCut, GROUP_BYTES, GROUP_FIELDS, PAGE_BYTES } from './fileCut.t
 const GAP_BYTES = 64 * 1024;
 /** A run this long goes straight to its place even where a neighbour that does not could be read along with it. */
 const LONG_RUN_BYTES = 256 * 1024;
+/** Longest run that does not go straight to its place. */
+const STAGED_BYTES = 1024 * 1024;
 
 interface ByteRange {
   readonly from: number;
@@ -27,7 +29,7 @@ export interface PieceSource {
 
 export class FileGroupReader {
   readonly #buffer = alignedBuffer(GROUP_BYTES);
-  readonly #staging = alignedBuffer(GROUP_BYTES + 2 * PAGE_BYTES);
+  readonly #staging = alignedBuffer(STAGED_BYTES + 2 * PAGE_BYTES);
   /** Where each chunk of the group begins in `#buffer`, and where the last one ends. */
   readonly #starts = new Uint32Array(GROUP_BYTES / PAGE_BYTES + 1);
   #firstChunk = 0;
@@ -83,8 +85,9 @@ export class FileGroupReader {
     for (; next < end; next++) {
       const offset = cut.pieceOffset[next] ?? 0;
       const pieceEnd = offset + (cut.pieceBytes[next] ?? 0);
-      if (offset - to > GAP_BYTES || pieceEnd - from > GROUP_BYTES) break;
       const goesOn = offset === to && offset - this.#placeOf(cut, next) === shift;
+      const room = straight && goesOn && pieceEnd % PAGE_BYTES === 0 ? GROUP_BYTES : STAGED_BYTES;
+      if (offset - to > GAP_BYTES || pieceEnd - from > room) break;
       if (!goesOn && straight && to - from >= LONG_RUN_BYTES && to % PAGE_BYTES === 0) break;
       straight &&= goesOn;
       to = pieceEnd;

@@ -14,7 +14,7 @@ const mostEntries = 10_000_000;
 /** Names of the folders we are in, held at once. A folder beyond that is left out: its files are not told. */
 const mostNamesHeld = 1_000_000;
 const deepestFolder = 4096;
-const cache = { pieceBytes: 128 << 10, pieces: 192 };
+const cache = { pieceBytes: 128 << 10, pieces: 96 };
 
 interface Name {
   /** One character per byte, so that strings compare as the bytes do. */
