@@ -82,7 +82,7 @@ async function joinGroups(places: readonly Place[], warnings: string[]): Promise
     return {
       filesystem: groupFilesystem(physical, place.device.sizeBytes, opened),
       recognised: null,
-      rival: place.content.recognised?.others[0] ?? null,
+      rival: place.content.rival ?? place.content.recognised?.others[0] ?? null,
       logicalVolumes: physical.volumes.map((volume) => ({ volume, content: opened.contentOf(volume) })),
     };
   });

@@ -43,6 +43,16 @@ describe.skipIf(missing.length > 0)(title, () => {
     }
   });
 
+  test('a damaged filesystem and a physical volume on one place: all of it is taken, the volumes are shown', async () => {
+    const group = physicalVolume(MEMBER_IDS[0] ?? '', 31, groupText([31], [linear('data', 'pv0', 4, 8)]));
+    make('ext4', 32).copy(group, 1024, 1024, 2048);
+    group.writeUInt32LE(0, 1024 + 32);
+    const { layout, usedBytes } = await readUsedDisk(memoryDevice(group));
+    expect(usedBytes).toBe(32 * MIB);
+    expect(layout.filesystem?.volumes).toMatchObject([{ name: 'office/data' }]);
+    expect(layout.warnings.join()).toMatch(/cannot be read/);
+  });
+
   test('one filesystem alone is in no doubt', async () => {
     for (const kind of ['ext4', 'ntfs', 'esp'] as const) {
       const { layout, usedBytes } = await readUsedDisk(memoryDevice(make(kind, 40)));

@@ -45,7 +45,7 @@ export async function openVolume(volume: BlockDevice, what: string, warnings: st
     return { filesystem, recognised: null, rival: kinds.find((other) => !isSameFamily(other, kind)) ?? null };
   } catch (error) {
     warnings.push(`${what}: its filesystem cannot be read, so all of it counts as used: ${reasonOf(error)}`);
-    return { filesystem: null, recognised: await nameOf(volume), rival: null };
+    return { filesystem: null, recognised: await nameOf(volume), rival: 'a damaged filesystem' };
   }
 }
 
