@@ -183,6 +183,17 @@ describe.skipIf(missing.length > 0)(title, () => {
     expect((await made(entries, 'explore', pointId, 'ls', '/3/ada')).map(({ name }) => name)).toEqual(['letter.txt']);
   });
 
+  test('one partition of a point goes into a file of its own; one that is not in it does not', async () => {
+    const { pointId } = await made(madeShape, 'backup', 'partition', 'pc.img', '--partition', '2', '--method', 'full');
+    const one = ['restore', pointId, '--to', 'root.img', '--partition', '2'];
+    const { planHash } = await made(restoreShape, ...one, '--plan-only');
+    expect((await run(...one, '--confirm', planHash)).code).toBe(0);
+    tool('e2fsck', ['-fn', at('root.img')]);
+    expect(readFileSync(at('root.img')).length).toBe(root.sizeMib * MIB);
+    expect(await refused('restore', pointId, '--to', 'home.img', '--partition', '3', '--plan-only')).toBe('PARTITION_LEFT_OUT');
+    expect(await refused('restore', pointId, '--to', 'home.img', '--partition', '8', '--plan-only')).toBe('PARTITION_NOT_FOUND');
+  });
+
   test('what makes no sense is refused by name', async () => {
     expect(await refused('backup', 'partition', 'pc.img')).toBe('USAGE');
     expect(await refused('backup', 'partition', 'pc.img', '--partition', 'two')).toBe('USAGE');

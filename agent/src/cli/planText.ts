@@ -21,9 +21,9 @@ export function planText(plan: RestorePlan, forbidden: { readonly text: string }
 
 function partitionsText({ partitions }: RestorePlan): string {
   if (partitions.length === 0) return '';
-  const rows = partitions.map(({ number, action, label, filesystem, toStartBytes, toBytes }) => [
+  const rows = partitions.map(({ number, action, label, filesystem, toStartBytes, toBytes, content, untouched }) => [
     String(number),
-    action,
+    content === 'leftOut' && action === 'create' ? `create ${untouched === true ? 'untouched' : 'empty'}` : action,
     formatBytes(toStartBytes),
     formatBytes(toBytes),
     filesystem ?? 'unknown',
@@ -32,7 +32,8 @@ function partitionsText({ partitions }: RestorePlan): string {
   return formatTable(['NO', 'ACTION', 'AT', 'SIZE', 'FILESYSTEM', 'LABEL'], rows);
 }
 
-function lossesText({ losses, target }: RestorePlan): string {
+function lossesText({ losses, target, partitions }: RestorePlan): string {
+  if (losses.length === 0 && partitions.some(({ action }) => action === 'keep')) return 'Nothing is lost.';
   if (losses.length === 0) return target.create ? 'Nothing is lost: the file is new.' : 'Nothing is lost: the target is blank.';
   const lines = losses.map(({ number, label, filesystem, usedBytes, sizeBytes }) => {
     const used = usedBytes === null ? '' : `, ${formatBytes(usedBytes)} used`;

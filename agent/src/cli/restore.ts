@@ -31,11 +31,17 @@ export const restoreCommand: Command = {
   usage: '<point> --to <disk|file|folder> [--plan-only | --confirm HASH]',
   details: `First the plan is made: what will be written, and what on the target will be lost, by name. It is carried out only when you
 type the target's name, or give --confirm with the plan's hash; when the target changed since, it is refused (exit code 4).
-A file that does not exist is made. With --path, files and folders of the image are put into the folder named by --to.`,
+A file that does not exist is made. Partitions that are not part of the point are kept where the target has them: not a byte of
+them is written. With --path, files and folders of the image are put into the folder named by --to.`,
   options: {
     ...vaultOptions,
     to: { type: 'string', value: 'TARGET', help: 'The disk or file to overwrite, or with --path a folder.' },
     disk: { type: 'string', value: 'N', help: 'Which disk of the point, counted from 0; default 0.' },
+    partition: {
+      type: 'string',
+      value: 'N',
+      help: 'Only this partition, to the beginning of the target (a partition or a file).',
+    },
     'plan-only': { type: 'boolean', help: 'Show the plan and write nothing.' },
     confirm: { type: 'string', value: 'HASH', help: 'Carry out exactly this plan, without asking.' },
     'compare-all': { type: 'boolean', help: 'Read everything back after writing, not a sample.' },
@@ -56,7 +62,7 @@ A file that does not exist is made. With --path, files and folders of the image 
       const pointId = selectPoint(await vault.listPoints(), selector).id;
       const where = { pointId, diskIndex: diskIndexOf(args) };
       if (args.list('path').length > 0) return getFiles(cli, args, { vault, ...where, paths: args.list('path'), to });
-      return restoreDisk(cli, args, { vault, ...where, to });
+      return restoreDisk(cli, args, { vault, ...where, partition: partitionOf(args), to });
     });
   },
 };
@@ -68,17 +74,27 @@ export function diskIndexOf(args: Args): number {
   return Number(text);
 }
 
+/** @throws AgentError `USAGE` */
+function partitionOf(args: Args): number | null {
+  const text = args.text('partition');
+  if (text === null) return null;
+  if (!/^\d{1,4}$/.test(text)) throw new AgentError('USAGE', `--partition must be a number, not "${text}"`);
+  return Number(text);
+}
+
 interface Wanted {
   readonly vault: Vault;
   readonly pointId: string;
   readonly diskIndex: number;
+  /** Null: the whole disk. */
+  readonly partition: number | null;
   readonly to: string;
 }
 
-async function restoreDisk(cli: Cli, args: Args, { vault, pointId, diskIndex, to }: Wanted): Promise<CommandResult> {
+async function restoreDisk(cli: Cli, args: Args, { vault, pointId, diskIndex, partition, to }: Wanted): Promise<CommandResult> {
   const target = await findTarget(cli.platform(), to);
   const guards = await guardsOf(cli, args);
-  const plan = await planRestore(vault, { pointId, diskIndex, target });
+  const plan = await planRestore(vault, { pointId, diskIndex, partition, target });
   const forbidden = await guards.whyForbidden(target.path);
   if (args.flag('plan-only')) return { json: { ...plan, forbidden }, text: planText(plan, forbidden) };
   if (forbidden !== null) throw new AgentError(forbidden.code, forbidden.text);

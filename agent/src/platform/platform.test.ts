@@ -86,7 +86,7 @@ async function madeUpPc() {
       '26 22 7:2 / /mnt/part rw - ext4 /dev/loop2 rw',
       '27 22 0:5 / /proc rw - proc proc rw',
     ].join('\n'),
-    'proc/swaps': 'Filename Type Size Used Priority\n/dev/zram0 partition 1 0 -2\n',
+    'proc/swaps': 'Filename Type Size Used Priority\n/dev/zram0 partition 1 0 -2\n/dev/mapper/vg-root partition 1 0 -3\n',
     'proc/sys/kernel/random/boot_id': '11111111-2222-4333-8444-555555555555\n',
     'etc/os-release': 'NAME="Debian GNU/Linux"\nVERSION_ID=\'12\'\n',
     'sys/class/dmi/id/sys_vendor': 'Dell Inc.',
@@ -120,9 +120,10 @@ describe('Linux, a made-up PC', () => {
     const { use, key, model, serial, sectorBytes, bus } = await find('nvme0n1');
     expect(use).toMatchObject({ isSystemDisk: true, busyReason: 'the running system lives on it' });
     expect(use.mounts).toEqual([
-      { mountPoint: '/', startBytes: null, memberBytes: expect.any(Number) },
+      { mountPoint: '/', startBytes: null, memberBytes: 101 * MIB },
       { mountPoint: '/boot/efi', startBytes: MIB },
     ]);
+    expect(use.swaps).toEqual([{ mountPoint: 'swap', startBytes: null, memberBytes: 101 * MIB }]);
     expect({ key, model, serial, sectorBytes, bus }).toEqual({
       key: 'wwn:eui.0025385b11b2c3d4',
       model: 'Samsung SSD 990',
@@ -140,6 +141,12 @@ describe('Linux, a made-up PC', () => {
       { mountPoint: '/data disk', startBytes: MIB },
       { mountPoint: '/pool', startBytes: 501 * MIB },
     ]);
+  });
+
+  test('knows the disk behind a partition', async () => {
+    const { partitionAt } = await platform.look();
+    expect(partitionAt?.('/dev/nvme0n1p2')).toEqual({ diskPath: '/dev/nvme0n1', startBytes: 101 * MIB });
+    for (const other of ['/dev/sda', '/dev/dm-0', '/dev/none1', '/etc/passwd']) expect(partitionAt?.(other)).toBeNull();
   });
 
   test('two sticks with one serial stay two disks', async () => {
