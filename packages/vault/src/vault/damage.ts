@@ -3,6 +3,9 @@ import type { DamagedObject } from '../types.ts';
 
 /** A point that lost everything still gets a readable report. */
 const maxPathsPerObject = 1000;
+/** A vault that lost its index misses millions of chunks: naming each would help nobody. */
+const maxObjects = 10_000;
+const beyond = 'more objects than are named here';
 
 interface Found {
   readonly problem: string;
@@ -20,12 +23,15 @@ export class DamageList {
   }
 
   add(object: string, problem: string): void {
-    if (!this.found.has(object)) this.found.set(object, { problem, points: new Set(), paths: [], open: null });
+    if (this.found.has(object) || this.found.has(beyond)) return;
+    const full = this.found.size >= maxObjects;
+    const text = full ? `the list ends here; the first one left out: ${object}: ${problem}` : problem;
+    this.found.set(full ? beyond : object, { problem: text, points: new Set(), paths: [], open: null });
   }
 
   /** Notes that `object` (added before) is needed for a range of a disk; ranges come in device order. */
   hit(object: string, range: { pointId: string; disk: number; from: number; to: number }): void {
-    const found = this.found.get(object);
+    const found = this.found.get(object) ?? this.found.get(beyond);
     if (found === undefined) return;
     found.points.add(range.pointId);
     const { open } = found;
@@ -38,7 +44,7 @@ export class DamageList {
   }
 
   hitPoint(object: string, pointId: string): void {
-    this.found.get(object)?.points.add(pointId);
+    (this.found.get(object) ?? this.found.get(beyond))?.points.add(pointId);
   }
 
   /** @param only keeps what hurts this point, and what belongs to the vault as a whole. */

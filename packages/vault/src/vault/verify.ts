@@ -2,6 +2,8 @@
 import { openText } from '../config/checkedText.ts';
 import { checkKeys, configName, decodeConfig } from '../config/config.ts';
 import { VaultError } from '../errors.ts';
+import { isVoid, listGc, readVoidRule } from '../gc/gcObjects.ts';
+import { lostPoints, type OpenedPoint } from '../gc/walkPoints.ts';
 import { StoredChunkReader } from '../pack/chunkReader.ts';
 import type { ReaderKeys } from '../pack/recordDecoder.ts';
 import { decodeManifest, pointIdOfName } from '../point/manifest.ts';
@@ -94,6 +96,10 @@ function noteDamage(damage: DamageList, object: string, cause: unknown): void {
 async function verifyManifests(run: Run): Promise<Map<string, PointBody>> {
   const { context, damage, options } = run;
   const bodies = new Map<string, PointBody>();
+  const opened: OpenedPoint[] = [];
+  const listing = await listGc(context.store);
+  const key = run.keys === null ? null : { vaultId: context.config.vaultId, idKey: run.keys.keys.idKey };
+  const rule = key === null ? null : await readVoidRule(context.store, listing, key);
   let found = false;
   for (const [name, size] of run.sizes) {
     if (!name.startsWith('points/')) continue;
@@ -106,12 +112,25 @@ async function verifyManifests(run: Run): Promise<Map<string, PointBody>> {
         vaultId: context.config.vaultId,
         keys: context.keys,
       });
-      if (run.keys !== null) bodies.set(manifest.header.id, manifest.openBody());
+      if (run.keys !== null) {
+        const point = { name, header: manifest.header, body: manifest.openBody() };
+        opened.push(point);
+        if (!isVoid(rule, point.header.id, point.body.gcSeen)) bodies.set(point.header.id, point.body);
+      }
     } catch (cause) {
       noteDamage(damage, name, cause);
       if (id !== null) damage.hitPoint(name, id);
     }
     countObject(run, size);
+  }
+  // A run that is not told of all points cannot tell that one is gone; nor can one that found damaged ones.
+  if (options.pointId === undefined && run.keys !== null) {
+    const damagedIds = new Set([...run.sizes.keys()].map((name) => pointIdOfName(name)));
+    for (const id of lostPoints(opened, rule, listing)) {
+      if (damagedIds.has(id)) continue;
+      damage.add(`point ${id}`, 'its manifest is gone, and nobody removed it');
+      damage.hitPoint(`point ${id}`, id);
+    }
   }
   if (options.pointId !== undefined && !found) {
     throw new VaultError('POINT_NOT_FOUND', `the vault has no restore point ${options.pointId}`);

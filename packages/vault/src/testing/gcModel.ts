@@ -1,12 +1,12 @@
 /**
- * Two PCs back up while a sweeper sweeps, a person removes points, anything crashes, and clocks jump by hours so that sessions of
+ * A test of the sweeper as a whole, in parts so that it uses all cores: two PCs back up while a sweeper sweeps, a person removes points, anything crashes, and clocks jump by hours so that sessions of
  * live runs count as dead. `DISKFLEET_GC_SEED=<n>` plays one seed again, `DISKFLEET_GC_SEEDS=<count>` plays more.
  */
 import { describe, expect, it } from 'vitest';
 import { VaultError } from '../errors.ts';
-import { createSample, noConfig, noise, readPoint, writePoint } from '../testing/sampleVault.ts';
-import { Stage } from '../testing/stage.ts';
 import { openVaultIn } from '../vault/openVault.ts';
+import { createSample, noConfig, noise, readPoint, writePoint } from './sampleVault.ts';
+import { Stage } from './stage.ts';
 
 const seeds = Number(process.env.DISKFLEET_GC_SEEDS ?? 2000);
 const only = process.env.DISKFLEET_GC_SEED;
@@ -148,22 +148,26 @@ async function play(seed: number, tally: Tally): Promise<void> {
   expect(left).toEqual([]);
 }
 
-describe('sweeping while others write', () => {
-  const title = `[F24]–[F28] loses no acknowledged point in ${only === undefined ? `${seeds} orders of events` : `the order of seed ${only}`}`;
-  it(title, { timeout: 600_000 }, async () => {
-    const tally: Tally = { acknowledged: 0, removed: 0, refused: 0, crashes: 0, sweptPacks: 0, copied: 0, voids: 0 };
-    const first = only === undefined ? 0 : Number(only);
-    const count = only === undefined ? seeds : 1;
-    for (let seed = first; seed < first + count; seed += 1) {
-      await play(seed, tally).catch((cause: unknown) => {
-        throw new Error(`seed ${seed} (play it again with DISKFLEET_GC_SEED=${seed})`, { cause });
-      });
-    }
-    if (process.env.DISKFLEET_GC_TALLY !== undefined) console.log(JSON.stringify(tally));
-    if (count < 500) return;
-    // The orders that matter did come up.
-    for (const times of [tally.acknowledged, tally.removed, tally.refused, tally.crashes, tally.sweptPacks, tally.copied]) {
-      expect(times).toBeGreaterThan(count / 100);
-    }
+/** Plays every `parts`-th seed, from `part` on. */
+export function gcModel(part: number, parts: number): void {
+  describe('sweeping while others write', () => {
+    const title = `[F24]–[F28] loses no acknowledged point in ${only === undefined ? `part ${part + 1} of ${parts} of ${seeds} orders of events` : `the order of seed ${only}`}`;
+    it(title, { timeout: 600_000 }, async () => {
+      const tally: Tally = { acknowledged: 0, removed: 0, refused: 0, crashes: 0, sweptPacks: 0, copied: 0, voids: 0 };
+      const first = only === undefined ? part : Number(only);
+      const end = only === undefined ? seeds : first + 1;
+      const count = (end - first) / parts;
+      for (let seed = first; seed < end; seed += parts) {
+        await play(seed, tally).catch((cause: unknown) => {
+          throw new Error(`seed ${seed} (play it again with DISKFLEET_GC_SEED=${seed})`, { cause });
+        });
+      }
+      if (process.env.DISKFLEET_GC_TALLY !== undefined) console.log(JSON.stringify(tally));
+      if (count < 500) return;
+      // The orders that matter did come up.
+      for (const times of [tally.acknowledged, tally.removed, tally.refused, tally.crashes, tally.sweptPacks, tally.copied]) {
+        expect(times).toBeGreaterThan(count / 100);
+      }
+    });
   });
-});
+}

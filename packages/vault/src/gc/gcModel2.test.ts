@@ -1,0 +1,3 @@
+import { gcModel } from '../testing/gcModel.ts';
+
+gcModel(1, 2);
