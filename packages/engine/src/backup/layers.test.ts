@@ -133,20 +133,22 @@ describe('what is read again', () => {
           has: (id) => id[0] !== lost,
         });
         const kept = unitsOf(reuse.kept());
-        const [read, unknown] = [new Uint8Array(UNITS), new Uint8Array(UNITS)];
+        const [read, fresh] = [new Uint8Array(UNITS), new Uint8Array(UNITS)];
         for (const [flags, extents] of [
           [read, reuse.read],
-          [unknown, reuse.unknown],
+          [fresh, reuse.fresh],
         ] as const) {
           for (const { offsetBytes, lengthBytes } of extents)
             flags.fill(1, offsetBytes / UNIT, (offsetBytes + lengthBytes) / UNIT);
         }
         for (let unit = 0; unit < UNITS; unit++) {
           const isUsed = (now[unit] ?? 0) > 0;
-          expect((kept[unit] ?? 0) > 0 || unknown[unit] === 1).toBe(isUsed);
-          expect(unknown[unit] === 1 && read[unit] === 0).toBe(false);
+          const before = old[unit] ?? 0;
+          expect((kept[unit] ?? 0) > 0 || read[unit] === 1).toBe(isUsed);
+          expect(fresh[unit] === 1).toBe(isUsed && (before === 0 || (before > 1 && before === lost)));
+          if (fresh[unit] === 1) expect(read[unit]).toBe(1);
           if ((kept[unit] ?? 0) === 0) continue;
-          expect(unknown[unit]).toBe(0);
+          expect(read[unit]).toBe(0);
           expect(written[unit]).toBe(0);
           expect(kept[unit]).toBe(old[unit]);
           expect(kept[unit]).not.toBe(lost > 1 ? lost : -1);

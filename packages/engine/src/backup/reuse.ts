@@ -1,9 +1,8 @@
 /** Which ranges of a disk need no look because they are known to be as the last point has them. Pure. */
 import { type Extent, intersectExtents, mergeExtents, subtractExtents } from '@diskfleet/disk';
 import type { MapEntry } from '@diskfleet/vault';
-import { CELL_BYTES } from './grid.ts';
 import { part } from './layers.ts';
-import { PAGE_BYTES, rounded } from './reread.ts';
+import { PAGE_BYTES, REREAD_BYTES, rounded } from './reread.ts';
 
 export interface ReuseFacts {
   readonly sizeBytes: number;
@@ -18,25 +17,24 @@ export interface ReuseFacts {
 }
 
 export interface Reuse {
-  /** What is not known: whoever reads by other units than cells reads every unit that this touches. */
-  readonly unknown: readonly Extent[];
-  /** To be read by the grid: whole cells as far as they are used. Contains `unknown`. */
+  /** Of `read`, what was not in the point at all: worth cutting by files, where the rest is a page here and there. */
+  readonly fresh: readonly Extent[];
+  /** To be read. */
   readonly read: readonly Extent[];
-  /** Entries of the remembered map for all but `unknown`, in device order: what is read lies over them. */
+  /** Entries of the remembered map for all that need not be read, in device order: what is read lies over them. */
   readonly kept: () => Iterable<MapEntry>;
 }
 
 /**
- * Read: what changed, what came into use since (its content was never saved), and what the vault lost. All else that is used keeps its chunk.
+ * Read: what changed (in units larger than a page, see `REREAD_BYTES`), what came into use since (its content was never saved), and what
+ * the vault lost. All else that is used keeps its chunk.
  */
 export function planReuse({ sizeBytes, used, changed, entries, has }: ReuseFacts): Reuse {
   const known: Extent[] = [];
   for (const entry of entries()) if (entry.kind === 'zero' || has(entry.chunkId)) known.push(entry);
-  const doubtful = [...changed, ...subtractExtents(used, mergeExtents(known))];
-  const unknown = intersectExtents(used, rounded(doubtful, PAGE_BYTES, sizeBytes));
-  const read = intersectExtents(used, rounded(doubtful, CELL_BYTES, sizeBytes));
-  const wanted = subtractExtents(used, unknown);
-  return { unknown, read, kept: () => within(entries(), wanted) };
+  const fresh = intersectExtents(used, rounded(subtractExtents(used, mergeExtents(known)), PAGE_BYTES, sizeBytes));
+  const read = intersectExtents(used, mergeExtents([...rounded(changed, REREAD_BYTES, sizeBytes), ...fresh]));
+  return { fresh, read, kept: () => within(entries(), subtractExtents(used, read)) };
 }
 
 /** What of the entries (in device order) lies in the extents (normal). */

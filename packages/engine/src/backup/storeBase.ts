@@ -1,5 +1,5 @@
 /** The first layer of an image: everything that is used, read from the disks or, where it is known not to have changed, remembered. */
-import { type Extent, intersectExtents, subtractExtents, sumBytes } from '@diskfleet/disk';
+import { type Extent, subtractExtents, sumBytes } from '@diskfleet/disk';
 import { KnownRecords, RecordList } from '../cut/fileRecords.ts';
 import { type DiskPlan, extentsOf, touchedChunks } from '../cut/planFiles.ts';
 import { decideTrust, sampleHolds, type Trust } from '../cut/trust.ts';
@@ -20,6 +20,9 @@ export interface BaseInput {
   readonly pool: BackupPool;
 }
 
+/** Where less than this came into use, it is not cut by files. */
+const WORTH_A_WALK_BYTES = 64 * 1024 * 1024;
+
 /** How one disk gets its first layer. */
 interface DiskBase {
   readonly plan: DiskPlan | null;
@@ -34,16 +37,20 @@ export async function storeBase(input: BaseInput, op: Operation): Promise<Source
   const files = believe ? { known: new KnownRecords(memory.last?.notes ?? Buffer.alloc(0)), list: new RecordList() } : null;
   const bases: DiskBase[] = [];
   for (const [index, one] of scanned.entries()) {
-    const plan = await planDisk(one, request, files);
+    const counted = await countedReuse(input, index, op);
+    // Walking all files takes longer than reading a few changed pages.
+    const plan = counted !== null && sumBytes(counted.fresh) < WORTH_A_WALK_BYTES ? null : await planDisk(one, request, files);
     for (const note of plan?.notes ?? []) op.onLog?.({ level: 'info', text: `${one.disk.name}: ${note}` });
-    bases.push(await baseOf(input, { plan, index, believe }, op));
+    bases.push(counted === null ? baseOf(input, { plan, index, believe }, op) : { plan, reuse: counted, trust: null });
   }
   memory.notes = files?.list.encode() ?? new Uint8Array();
   const plans = bases.map(({ plan }) => plan);
   // A chunk of files is read whole when any byte of it is: its other pieces lie over what is remembered of them.
-  const wanted = bases.map(({ plan, reuse, trust }) => plan && either(touchedChunks(plan, reuse.unknown), trust?.sample));
+  const wanted = bases.map(({ plan, reuse, trust }) => plan && either(touchedChunks(plan, reuse.fresh), trust?.sample));
   const ofFiles = await storeFiles(pool, plans, wanted);
-  const grid = await storeGrid(pool, { disks: bases.map(({ plan, reuse }) => gridPart(reuse.read, plan)) });
+  const grid = await storeGrid(pool, {
+    disks: bases.map(({ plan, reuse }, disk) => gridPart(reuse.read, plan, wanted[disk] ?? null)),
+  });
   const image = new SourceImage();
   image.add((disk) => (scanned[disk]?.used.zeroExtents ?? []).map((extent) => ({ kind: 'zero' as const, ...extent })));
   image.add((disk) => overlayEntries(overlayEntries(bases[disk]?.reuse.kept() ?? [], ofFiles(disk)), grid(disk)));
@@ -63,8 +70,9 @@ export async function storeBase(input: BaseInput, op: Operation): Promise<Source
   return image;
 }
 
-function gridPart(read: readonly Extent[], plan: DiskPlan | null): readonly Extent[] {
-  return plan === null ? read : intersectExtents(read, plan.others);
+/** What of `read` is in no chunk of files that is read. */
+function gridPart(read: readonly Extent[], plan: DiskPlan | null, wanted: Uint8Array | null): readonly Extent[] {
+  return plan === null || wanted === null ? read : subtractExtents(read, extentsOf(plan, wanted));
 }
 
 function either(one: Uint8Array, other: Uint8Array | undefined): Uint8Array {
@@ -76,31 +84,42 @@ function sampleIsSound({ memory: { last } }: BaseInput, of: { base: DiskBase | u
   return sampleHolds(of.base.plan, of.base.trust, { before: last.entries(of.index), now: of.read(of.index) });
 }
 
-async function baseOf(
+/** What is to be read where the platform counted the writes since the remembered point; null where it did not. */
+async function countedReuse({ memory: { last, has }, scanned }: BaseInput, index: number, op: Operation): Promise<Reuse | null> {
+  const one = scanned[index];
+  if (last === null || one === undefined) return null;
+  const changed = (await one.disk.live?.changesSince(last.pointId)) ?? null;
+  if (changed === null) return null;
+  const { usedExtents: used, layout } = one.used;
+  const entries = () => last.entries(index);
+  const reuse = planReuse({ sizeBytes: layout.sizeBytes, used, changed, has, entries });
+  sayReuse(one, { how: 'writes were counted', since: last.pointId, reuse }, op);
+  return reuse;
+}
+
+function baseOf(
   { memory: { last, has }, scanned }: BaseInput,
   { plan, index, believe }: { readonly plan: DiskPlan | null; readonly index: number; readonly believe: boolean },
   op: Operation,
-): Promise<DiskBase> {
+): DiskBase {
   const one = scanned[index];
   const used = one?.used.usedExtents ?? [];
-  const everything: Reuse = { unknown: used, read: used, kept: () => [] };
-  if (last === null || one === undefined) return { plan, reuse: everything, trust: null };
+  const everything: Reuse = { fresh: used, read: used, kept: () => [] };
+  if (last === null || one === undefined || plan === null || !believe) return { plan, reuse: everything, trust: null };
   const entries = () => last.entries(index);
-  const say = (how: string, unread: Reuse) => {
-    const sizes = `${sizeText(sumBytes(unread.read))} of ${sizeText(one.used.usedBytes)} are read.`;
-    op.onLog?.({ level: 'info', text: `${one.disk.name}: ${how} since ${last.pointId}; ${sizes}` });
-  };
-  const changed = (await one.disk.live?.changesSince(last.pointId)) ?? null;
-  if (changed !== null) {
-    const reuse = planReuse({ sizeBytes: one.used.layout.sizeBytes, used, changed, has, entries });
-    say('writes were counted', reuse);
-    return { plan, reuse, trust: null };
-  }
-  if (plan === null || !believe) return { plan, reuse: everything, trust: null };
   const trust = decideTrust(plan, { entries, has, seed: last.pointId });
   const trusted = extentsOf(plan, trust.trusted);
   const rest = subtractExtents(used, trusted);
-  const reuse: Reuse = { unknown: rest, read: rest, kept: () => within(entries(), trusted) };
-  say('files were told apart by their metadata', reuse);
+  const reuse: Reuse = { fresh: rest, read: rest, kept: () => within(entries(), trusted) };
+  sayReuse(one, { how: 'files were told apart by their metadata', since: last.pointId, reuse }, op);
   return { plan, reuse, trust };
+}
+
+function sayReuse(
+  { disk, used }: ScannedDisk,
+  { how, since, reuse }: { readonly how: string; readonly since: string; readonly reuse: Reuse },
+  op: Operation,
+): void {
+  const sizes = `${sizeText(sumBytes(reuse.read))} of ${sizeText(used.usedBytes)} are read.`;
+  op.onLog?.({ level: 'info', text: `${disk.name}: ${how} since ${since}; ${sizes}` });
 }
