@@ -48,6 +48,11 @@ process.stdin.setEncoding('utf8').on('data', (text: string) => {
   }
 });
 
+// Whoever started it is gone.
+process.stdin.on('end', () => {
+  stopped = true;
+});
+
 while (!stopped) {
   step();
   await new Promise((next) => setTimeout(next, 1));

@@ -33,6 +33,7 @@ describe('how a disk in use is backed up', () => {
   test.each([
     [{ whyNoFreeze: 'this needs root' }, /cannot be held still: this needs root/],
     [{ volumes: [{ ...root, otherDisks: ['sdb', 'sdc'] }] }, /\/ also lies on sdb, sdc/],
+    [{ volumes: [{ ...root, fsType: 'gfs2' }] }, /other machines write to \/ \(gfs2\) too/],
     [{ elsewhere: ['sda3'] }, /sda3 is mounted where this process cannot reach it/],
     [{ written: [{ path: '/srv/vault', mountPoint: '/' }] }, /would write to \/srv\/vault, which lies on \//],
   ] as const)('not at all, and people are told why: %j', (change, text) => {

@@ -43,6 +43,9 @@ const cannotFreeze = new Set([
   'minix',
 ]);
 
+/** Other machines write to the disk as well, and nothing here tells of it. */
+const shared = new Set(['gfs2', 'ocfs2', 'vmfs', 'lustre']);
+
 export function canFreeze(fsType: string): boolean {
   return !cannotFreeze.has(fsType);
 }
@@ -70,6 +73,9 @@ function reasonsAgainst({ whyNoFreeze, volumes, elsewhere, written }: LiveFacts)
   for (const { mountPoint, otherDisks } of volumes) {
     if (otherDisks.length > 0)
       reasons.push(`${mountPoint} also lies on ${otherDisks.join(', ')}, and one disk at a time is held`);
+  }
+  for (const { mountPoint, fsType } of volumes) {
+    if (shared.has(fsType)) reasons.push(`other machines write to ${mountPoint} (${fsType}) too`);
   }
   if (elsewhere.length > 0) {
     reasons.push(

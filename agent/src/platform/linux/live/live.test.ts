@@ -1,7 +1,7 @@
 /** Real filesystems on loop devices: needs root, tracing and mkfs.ext4. The long runs against random writers are in e2e/live. */
 import { execFile, spawn } from 'node:child_process';
 import { closeSync, constants, openSync, readdirSync, readSync, writeSync } from 'node:fs';
-import { appendFile, mkdir, mkdtemp, readFile, realpath, rm, truncate, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, readFile, realpath, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -9,6 +9,7 @@ import { alignedBuffer, type Extent } from '@diskfleet/disk';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { LiveOpened, LiveOptions, PlatformDisk } from '../../types.ts';
 import { linuxPlatform } from '../linuxPlatform.ts';
+import { realRoots } from '../roots.ts';
 import { liveLibc } from './libc.ts';
 import { removeLeftovers, TRACEFS, whyNoTracing } from './traceInstance.ts';
 
@@ -166,6 +167,23 @@ describe.skipIf(!possible && !process.env.CI)('a disk in use (needs root, tracin
     expect(await source.takeChanges()).toBeNull();
     await writeFile(join(mount, 'file'), 'more', { flush: true });
     expect(sum(known(await source.takeChanges()))).toBeGreaterThan(0);
+    close();
+  });
+
+  test('the PC slept: somebody else may have written meanwhile, so nothing is known', async () => {
+    const proc = join(folder, 'proc');
+    await mkdir(proc);
+    await symlink('/proc/self', join(proc, 'self'));
+    await writeFile(join(proc, 'uptime'), '1000.00 1.00');
+    platform = linuxPlatform({ roots: { ...realRoots, proc } });
+    const { source, close } = await open({ keepFollowing: true });
+    await (await source.freeze()).thaw();
+    await source.keep('point-1');
+    expect(await source.changesSince('point-1')).not.toBeNull();
+    await source.takeChanges();
+    await writeFile(join(proc, 'uptime'), '5000.00 1.00');
+    expect(await source.changesSince('point-1')).toBeNull();
+    expect(await source.takeChanges()).toBeNull();
     close();
   });
 

@@ -128,7 +128,7 @@ async function trackerFor(
   const why = whyNoTracing(libc) ?? (await isDirectAccess(state.roots, scope));
   if (why !== null) return { tracker: null, whyNoTrace: why };
   try {
-    const tracker = track(libc, scope, bufferKib);
+    const tracker = track(scope, { libc, roots: state.roots, bufferKib });
     state.kept.set(disk.path, { identity, tracker });
     return { tracker, whyNoTrace: null };
   } catch (error) {

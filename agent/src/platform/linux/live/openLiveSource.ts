@@ -35,11 +35,18 @@ export interface Tracker {
   watcher: ((range: Extent) => void) | null;
 }
 
+export interface TrackOptions {
+  readonly libc: LiveLibc;
+  readonly roots: Roots;
+  readonly bufferKib: number | undefined;
+}
+
 /** @throws Error in words when the writes cannot be followed */
-export function track(libc: LiveLibc, scope: Scope, bufferKib?: number): Tracker {
+export function track(scope: Scope, { libc, roots, bufferKib }: TrackOptions): Tracker {
   const log = new ChangeLog(scope.sizeBytes);
   const trace = traceWrites({
     libc,
+    proc: roots.proc,
     path: scope.path,
     dev: scope.dev,
     ...(bufferKib === undefined ? {} : { bufferKib }),

@@ -52,7 +52,7 @@ function setUp(folder: string, bufferKib: number): TraceInstance {
   const at = (path: string) => join(folder, path);
   const put = (path: string, text: string) => writeFileSync(at(path), text);
   const get = (path: string) => readFileSync(at(path), 'utf8').trim();
-  const page = parsePageLayout(readFileSync(join(TRACEFS, 'events/header_page'), 'utf8'));
+  const page = parsePageLayout(readFileSync(at('events/header_page'), 'utf8'));
   const event = parseEventLayout(readFileSync(join(TRACEFS, EVENT, 'format'), 'utf8'));
   if (page === null || event === null) throw new Error('the records of this kernel are not of a kind we know');
   put('buffer_size_kb', String(bufferKib));

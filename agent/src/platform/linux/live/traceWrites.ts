@@ -6,7 +6,8 @@
  * kernel's buffers, and reading those until they hold nothing has read them. What the kernel could not keep it counts, per
  * processor; what somebody else read, cleared or switched off shows as a count that is not ours. Any of it means lost.
  * Devices without a request queue of the kernel (device-mapper, md, zram, NVMe multipath) do not fire it: `start` reads a sector and
- * fails unless it sees itself doing so. Commands sent past the block layer (SG_IO, NVMe passthrough) tell no place and are not seen.
+ * fails unless it sees itself doing so. While the PC sleeps another system may write to the disk (hibernation, a stick that was taken
+ * out): having slept counts as lost, too. Commands sent past the block layer (SG_IO, NVMe passthrough) tell no place and are not seen.
  */
 import { closeSync, constants, openSync, readFileSync, readSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -29,6 +30,8 @@ export interface WriteTrace {
 
 export interface TraceOptions {
   readonly libc: LiveLibc;
+  /** Where proc(5) is. */
+  readonly proc: string;
   /** A device node of the whole disk. */
   readonly path: string;
   /** Major << 20 | minor. */
@@ -103,6 +106,13 @@ interface Reader {
   close(): void;
 }
 
+/** Uptime counts sleep, the monotonic clock does not; both are exact to a hundredth of a second. */
+const SLEPT_SECONDS = 0.5;
+
+function secondsSlept({ proc }: TraceOptions): number {
+  return Number(readFileSync(join(proc, 'uptime'), 'utf8').split(' ')[0]) - Number(process.hrtime.bigint()) / 1e9;
+}
+
 interface CpuReader {
   readonly folder: string;
   readonly fd: number;
@@ -112,6 +122,7 @@ interface CpuReader {
 
 function startReader(options: TraceOptions): Reader {
   const cpuCount = availableParallelism();
+  const sleptBefore = secondsSlept(options);
   const bufferKib = options.bufferKib ?? Math.min(8192, Math.max(1024, Math.floor((64 * 1024) / cpuCount)));
   const instance = makeTraceInstance(bufferKib);
   const cpus: CpuReader[] = [];
@@ -124,7 +135,7 @@ function startReader(options: TraceOptions): Reader {
       const fd = openSync(join(folder, 'trace_pipe_raw'), constants.O_RDONLY | constants.O_NONBLOCK);
       cpus.push({ folder, fd, records: 0 });
     }
-    const reader = readerOf(options, { instance, cpus, close });
+    const reader = readerOf(options, { instance, cpus, close, sleptBefore });
     proveItSees(options, { instance, cpus });
     instance.watch(options.dev, 'not reads');
     return reader;
@@ -138,9 +149,10 @@ interface Parts {
   readonly instance: TraceInstance;
   readonly cpus: readonly CpuReader[];
   readonly close: () => void;
+  readonly sleptBefore: number;
 }
 
-function readerOf(options: TraceOptions, { instance, cpus, close }: Parts): Reader {
+function readerOf(options: TraceOptions, { instance, cpus, close, sleptBefore }: Parts): Reader {
   const onCompletion = (completion: Completion) => {
     const changed = completion.dev === options.dev ? changedBytes(completion) : null;
     if (changed !== null) options.onChange(changed);
@@ -155,7 +167,7 @@ function readerOf(options: TraceOptions, { instance, cpus, close }: Parts): Read
       }
       return { pages, lost };
     },
-    isComplete: () => instance.isAsWeLeftIt() && cpus.every((cpu) => isComplete(cpu)),
+    isComplete: () => instance.isAsWeLeftIt() && cpus.every(isComplete) && secondsSlept(options) - sleptBefore < SLEPT_SECONDS,
     isEmpty: () => cpus.every(({ folder }) => statOf(readStats(folder), 'entries') === 0),
     close,
   };
@@ -205,7 +217,7 @@ function isComplete({ folder, records }: CpuReader): boolean {
 }
 
 /** Reads one block past all caches and expects to be told of it. @throws Error */
-function proveItSees({ libc, path, dev }: TraceOptions, { instance, cpus }: Omit<Parts, 'close'>): void {
+function proveItSees({ libc, path, dev }: TraceOptions, { instance, cpus }: Pick<Parts, 'instance' | 'cpus'>): void {
   instance.watch(dev, 'all');
   const aligned = alignedBuffer(4096);
   const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECT);
