@@ -7,7 +7,8 @@ if (!existsSync(chromium)) process.stderr.write(`No Chromium at ${chromium}: inf
 export default defineConfig({
   testDir: 'specs',
   outputDir: 'test-results',
-  workers: 1,
+  // Each file has a product or a fleet of its own.
+  workers: 2,
   timeout: 240_000,
   expect: { timeout: 20_000 },
   reporter: [['list']],

@@ -136,7 +136,7 @@ function SegmentButton({ segment, verb, take, toggles, shown, roomy, tabIndex, o
         {formatBytes(segment.sizeBytes)}
         {kind && ` · ${kind}`}
         {volumes && <span className="sr-only"> with {volumes.map(({ name }) => name).join(', ')}</span>}
-        {partition?.filesystem && <span className="sr-only">, {formatBytes(partition.filesystem.usedBytes)} used</span>}
+        {partition?.filesystem && <span className="sr-only"> ({formatBytes(partition.filesystem.usedBytes)} used)</span>}
       </span>
       {verb && <VerbLabel verb={verb} />}
       {take && <TakeLabel take={take} />}
@@ -164,7 +164,12 @@ function VolumeBar({ volumes }: { volumes: readonly MapVolume[] }) {
 const foot = 'absolute bottom-4 left-2 max-w-[calc(100%-1rem)] truncate font-semibold text-2xs leading-3';
 
 function VerbLabel({ verb }: { verb: Verb }) {
-  const tone = { make: 'text-accent-text', lose: 'text-bad', keep: 'text-ink-2', empty: 'text-ink-2' } as const;
+  const tone = {
+    make: 'text-accent-text',
+    lose: '-ml-1 rounded bg-surface px-1 py-px text-bad',
+    keep: 'text-ink-2',
+    empty: 'text-ink-2',
+  } as const;
   return (
     <span className={cn(foot, tone[verb.tone])}>
       {verb.tone === 'keep' && <Lock className="mr-1 inline size-2.5 -translate-y-px" aria-hidden />}
@@ -177,7 +182,7 @@ function TakeLabel({ take }: { take: Take }) {
   return (
     <span className={cn(foot, take.included ? 'text-accent-text' : 'text-ink-2')}>
       {take.text}
-      <span className="sr-only">: {take.reason}</span>
+      <span className="sr-only"> ({take.reason})</span>
     </span>
   );
 }

@@ -39,8 +39,8 @@ describe('the map of a disk', () => {
       'false',
       null,
     ]);
-    expect(drawn[2]?.text).toContain('Included: ticked');
-    expect(drawn[3]?.text).toContain('Left out: not ticked');
+    expect(drawn[2]?.text).toContain('Included (ticked)');
+    expect(drawn[3]?.text).toContain('Left out (not ticked)');
     expect(drawn[3]?.attributes).toContain('seg-out');
     expect(drawn[2]?.attributes).not.toContain('seg-out');
   });
