@@ -64,7 +64,7 @@ export async function readVolumes(device: BlockDevice): Promise<DiskVolumes> {
 
 /** The contents of the places, those of LVM put together from all of them. */
 async function joinGroups(places: readonly Place[], warnings: string[]): Promise<VolumeContent[]> {
-  const members = places.filter(({ content }) => content.recognised?.kind === 'lvm2');
+  const members = places.filter(({ content }) => content.filesystem === null && kindsOf(content).includes('lvm2'));
   const physicals = await openPhysicalVolumes(members.map(({ device }) => device));
   const contents = new Map<LogicalVolume, VolumeContent>();
   for (const [index, physical] of physicals.entries()) {
@@ -82,10 +82,14 @@ async function joinGroups(places: readonly Place[], warnings: string[]): Promise
     return {
       filesystem: groupFilesystem(physical, place.device.sizeBytes, opened),
       recognised: null,
-      rival: place.content.rival ?? place.content.recognised?.others[0] ?? null,
+      rival: place.content.rival ?? kindsOf(place.content).find((kind) => kind !== 'lvm2') ?? null,
       logicalVolumes: physical.volumes.map((volume) => ({ volume, content: opened.contentOf(volume) })),
     };
   });
+}
+
+function kindsOf({ recognised }: VolumeContent): readonly string[] {
+  return recognised === null ? [] : [recognised.kind, ...recognised.others];
 }
 
 /** A table in a logical volume makes it the disk of a virtual machine: a filesystem beside it is a remnant, or the table is. */

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { memoryDevice } from '@diskfleet/disk';
-import { groupText, linear, MEMBER_IDS, physicalVolume } from '@diskfleet/filesystem/testing';
+import { groupText, handMadeVolumes, linear, MEMBER_IDS, physicalVolume } from '@diskfleet/filesystem/testing';
 import { afterAll, describe, expect, test } from 'vitest';
 import { MIB, makeVolume, missingTools, noise, runTool } from '../testing/diskImages.ts';
 import { Harness } from '../testing/harness.ts';
@@ -51,6 +51,18 @@ describe.skipIf(missing.length > 0)(title, () => {
     expect(usedBytes).toBe(32 * MIB);
     expect(layout.filesystem?.volumes).toMatchObject([{ name: 'office/data' }]);
     expect(layout.warnings.join()).toMatch(/cannot be read/);
+  });
+
+  test('a physical volume on RAID 1 shows its volumes, and is taken whole', async () => {
+    const group = physicalVolume(MEMBER_IDS[0] ?? '', 31, groupText([31], [linear('data', 'pv0', 4, 8)]));
+    const raid = handMadeVolumes.raid1x(2 * MIB - 8192);
+    // Its superblock is 8 KiB before the end of the partition.
+    const partition = Buffer.concat([group, raid.subarray(MIB)]);
+    partition.writeBigUInt64LE(BigInt((partition.length - 8192) / 512), partition.length - 8192 + 144);
+    const { layout, usedBytes } = await readUsedDisk(memoryDevice(partition));
+    expect(usedBytes).toBe(33 * MIB);
+    expect(layout.filesystem?.volumes).toMatchObject([{ name: 'office/data' }]);
+    expect(layout.warnings).toEqual([expect.stringContaining('lvm2 and of linux-raid')]);
   });
 
   test('one filesystem alone is in no doubt', async () => {

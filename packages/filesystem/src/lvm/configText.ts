@@ -6,7 +6,7 @@
 import { FilesystemError } from '../errors.ts';
 
 const MAX_DEPTH = 16;
-const MAX_ITEMS = 400_000;
+const MAX_ITEMS = 250_000;
 
 type ConfigItem = string | number;
 

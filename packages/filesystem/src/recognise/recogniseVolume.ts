@@ -13,12 +13,15 @@ import { swap, swsuspend } from './swap.ts';
 import { exfat, fat, ntfs, refs } from './windows.ts';
 import { zfs } from './zfs.ts';
 
-/** In this order: what holds volumes before what holds files, as a container may show remains of what it replaced. */
+/**
+ * In this order: what holds volumes before what holds files, as a container may show remains of what it replaced; RAID first, whose
+ * members may show all that is in it.
+ */
 const recognisers: readonly Recogniser[] = [
+  linuxRaid,
   luks,
   bitlocker,
   lvm2,
-  linuxRaid,
   bcache,
   swsuspend,
   swap,
