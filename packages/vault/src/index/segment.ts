@@ -10,6 +10,7 @@ const magic = 'DFINDEX1';
 const version = 1;
 export const headerBytes = 64;
 const macBytes = 32;
+export const packRowBytes = 48;
 /** A run with more chunks than this writes several segments: 12 MiB each, so that a reader's memory stays small. */
 export const maxEntries = 1 << 18;
 
@@ -22,7 +23,10 @@ export interface SegmentKey {
 }
 
 export interface Segment {
+  /** Made when first asked for: in a large vault a million of these would be garbage at once. */
   readonly packs: readonly PackRow[];
+  /** The same as 48 bytes a pack: SHA-256, size (u64), kind (u8), zero. */
+  readonly packTable: Buffer;
   /** Names (hex) of segments this one replaces. */
   readonly superseded: readonly string[];
   readonly entryCount: number;
@@ -150,8 +154,8 @@ export function decodeSegment(bytes: Buffer, name: string, key: { vaultId: strin
     const mac = hmac(deriveKey(key.idKey, key.vaultId, 'index'), bytes.subarray(0, -macBytes));
     if (!mac.equals(bytes.subarray(-macBytes))) reader.fail('it was not written by a writer of this vault');
   }
-  const packs: PackRow[] = [];
-  for (let at = 0; at < packCount; at += 1) packs.push(readPackRow(reader));
+  const packTable = reader.take(packCount * packRowBytes);
+  checkPackTable(packTable, reader);
   const superseded: string[] = [];
   for (let at = 0; at < supersededCount; at += 1) superseded.push(reader.take(32).toString('hex'));
   const entries = reader.take(entryCount * entryBytes);
@@ -160,14 +164,29 @@ export function decodeSegment(bytes: Buffer, name: string, key: { vaultId: strin
   for (let at = 0; at < entries.length; at += entryBytes) {
     if (entries.readUInt32LE(at + 32) >= packCount) reader.fail('an entry names a pack that is not in its table');
   }
-  return { packs, superseded, entryCount, entries };
+  let packs: PackRow[] | null = null;
+  return {
+    get packs() {
+      packs ??= readPackRows(packTable);
+      return packs;
+    },
+    ...{ packTable, superseded, entryCount, entries },
+  };
 }
 
-function readPackRow(reader: ByteReader): PackRow {
-  const hash = reader.take(32).toString('hex');
-  const sizeBytes = reader.u64();
-  const kind = reader.u8();
-  if (kind !== 1 && kind !== 2) reader.fail(`pack kind ${kind} is unknown`);
-  reader.zeros(7);
-  return { name: hash, sizeBytes, kind: kind === 1 ? 'data' : 'meta' };
+function checkPackTable(table: Buffer, reader: ByteReader): void {
+  for (let at = 0; at < table.length; at += packRowBytes) {
+    const kind = table[at + 40];
+    if (kind !== 1 && kind !== 2) reader.fail(`pack kind ${kind} is unknown`);
+    if (table.readUIntLE(at + 41, 6) !== 0 || table[at + 47] !== 0) reader.fail('reserved bytes of a pack are not zero');
+    if (table.readUInt32LE(at + 36) >= 1 << 21) reader.fail('the size of a pack is absurdly large');
+  }
+}
+
+function readPackRows(table: Buffer): PackRow[] {
+  return Array.from({ length: table.length / packRowBytes }, (_, ordinal) => {
+    const at = ordinal * packRowBytes;
+    const sizeBytes = Number(table.readBigUInt64LE(at + 32));
+    return { name: table.toString('hex', at, at + 32), sizeBytes, kind: table[at + 40] === 1 ? 'data' : 'meta' };
+  });
 }

@@ -2,7 +2,7 @@
 import { entryBytes } from '../index/entry.ts';
 import { allocateKnownChunks, type KnownChunks, knownChunks, knownSlotsFor } from '../index/knownChunks.ts';
 import { liveSegments, type SegmentSource, segmentHeads } from '../index/liveSegments.ts';
-import type { PackRow } from '../index/locationTable.ts';
+import { packRowBytes } from '../index/segment.ts';
 import type { Store } from '../types.ts';
 
 const keyBytes = 12;
@@ -24,10 +24,15 @@ export async function knownForRun(source: SegmentSource, more: number, without: 
   const memory = allocateKnownChunks(knownSlots);
   const known = knownChunks(memory, knownSlots);
   for await (const { segment } of liveSegments(source, heads, () => {})) {
-    const usable = segment.packs.map((pack) => present.has(packKey(pack.name, pack.sizeBytes)) && !without.has(pack.name));
+    const { packTable } = segment;
+    const usable = Uint8Array.from({ length: packTable.length / packRowBytes }, (_, ordinal) => {
+      const row = packTable.subarray(ordinal * packRowBytes, (ordinal + 1) * packRowBytes);
+      const doomed = without.size > 0 && without.has(row.toString('hex', 0, 32));
+      return !doomed && present.has(keyOf(row, row.readUInt32LE(32), row.readUInt32LE(36))) ? 1 : 0;
+    });
     const { entries } = segment;
     for (let at = 0; at < entries.length; at += entryBytes) {
-      if (usable[entries.readUInt32LE(at + 32)] === true) known.claim(entries.subarray(at, at + 32));
+      if (usable[entries.readUInt32LE(at + 32)] === 1) known.claim(entries.subarray(at, at + 32));
     }
   }
   return { knownChunks: memory, knownSlots };
@@ -51,9 +56,13 @@ export async function presentPacks(store: Store): Promise<KnownChunks> {
 }
 
 /** The name's first bytes with the size mixed in: a pack of another size is another pack. */
-export function packKey(hash: string, sizeBytes: PackRow['sizeBytes']): Buffer {
-  const key = Buffer.from(hash.slice(0, 2 * keyBytes), 'hex');
-  key.writeInt32LE(key.readInt32LE(4) ^ (sizeBytes | 0), 4);
-  key.writeInt32LE(key.readInt32LE(8) ^ Math.floor(sizeBytes / 2 ** 32), 8);
+export function packKey(hash: string, sizeBytes: number): Buffer {
+  return keyOf(Buffer.from(hash.slice(0, 2 * keyBytes), 'hex'), sizeBytes >>> 0, Math.floor(sizeBytes / 2 ** 32));
+}
+
+function keyOf(name: Buffer, sizeLow: number, sizeHigh: number): Buffer {
+  const key = Buffer.from(name.subarray(0, keyBytes));
+  key.writeInt32LE(key.readInt32LE(4) ^ sizeLow, 4);
+  key.writeInt32LE(key.readInt32LE(8) ^ sizeHigh, 8);
   return key;
 }
