@@ -16,6 +16,7 @@ import type { UsedDisk, VolatileContent } from '../types.ts';
 import { layoutOf } from './readLayout.ts';
 import { type DiskVolumes, readVolumes, reasonOf, type VolumeContent } from './readVolumes.ts';
 import { tableExtents } from './tableExtents.ts';
+import { usedOfContent } from './usedOfContent.ts';
 
 const MIB = 1024 * 1024;
 /** An unpartitioned tail up to this size is taken whole. */
@@ -142,40 +143,19 @@ interface VolumePlace {
   readonly files: string[];
 }
 
-async function usedOfVolume({ filesystem, recognised, rival }: VolumeContent, place: VolumePlace): Promise<Extent[]> {
+async function usedOfVolume(content: VolumeContent, place: VolumePlace): Promise<Extent[]> {
   const { what, startBytes, sizeBytes, warnings } = place;
   const whole = [{ offsetBytes: startBytes, lengthBytes: sizeBytes }];
   if (place.sectorBySector) return whole;
-  if (filesystem === null) {
-    const kept = recognised?.usedExtents;
-    return recognised && kept ? placed(kept, recognised.totalBytes, place) : whole;
-  }
-  if (rival !== null) {
-    const kinds = `${filesystem.info.kind} and of ${rival}`;
-    warnings.push(`${what}: it carries the marks of ${kinds}; one is left from earlier use, so all of it is taken`);
-    return whole;
-  }
+  const used = await usedOfContent(content, sizeBytes, (text) => warnings.push(`${what}: ${text}`));
+  if (used === null) return whole;
   try {
-    const map = await filesystem.usedMap();
-    for (const warning of map.warnings) warnings.push(`${what}: ${warning}`);
-    const { totalBytes } = filesystem.info;
-    if (totalBytes > sizeBytes) {
-      warnings.push(
-        `${what}: its filesystem claims ${totalBytes} bytes, more than the ${sizeBytes} there are; all of it is taken`,
-      );
-      return whole;
-    }
-    return placed(await withoutVolatile(filesystem, map.extents, place), totalBytes, place);
+    const kept = content.filesystem === null ? used : await withoutVolatile(content.filesystem, used, place);
+    return kept.map((extent) => ({ ...extent, offsetBytes: startBytes + extent.offsetBytes }));
   } catch (error) {
-    warnings.push(`${what}: its map of used blocks cannot be read, so all of it is taken: ${reasonOf(error)}`);
+    warnings.push(`${what}: its page and swap files cannot be looked for, so all of it is taken: ${reasonOf(error)}`);
     return whole;
   }
-}
-
-/** The used extents of a volume as bytes of the disk, and what lies behind its `totalBytes`. */
-function placed(extents: readonly Extent[], totalBytes: number, { startBytes, sizeBytes }: VolumePlace): Extent[] {
-  const used = extents.map((extent) => ({ ...extent, offsetBytes: startBytes + extent.offsetBytes }));
-  return [...used, { offsetBytes: startBytes + totalBytes, lengthBytes: sizeBytes - totalBytes }];
 }
 
 /** What is left of a volume's used extents without the content of its page, hibernation and swap files. */
