@@ -245,6 +245,24 @@ export interface VerifyReport {
   readonly damaged: readonly DamagedObject[];
 }
 
+export interface RebuildReport {
+  /** Packs that no sound segment listed and that are listed now. */
+  readonly listedPacks: number;
+  readonly listedChunks: number;
+  /** Packs whose own table was damaged too: found chunk by chunk, and put in quarantine. */
+  readonly scannedPacks: readonly string[];
+  /** Packs in which nothing could be found. */
+  readonly lostPacks: readonly string[];
+  /** Damaged segments that were removed or written anew. */
+  readonly removedSegments: readonly string[];
+}
+
+export interface RepairReport {
+  readonly rebuilt: RebuildReport;
+  /** Packs put in quarantine by this run: the next backups store their chunks anew. */
+  readonly quarantined: readonly string[];
+}
+
 export interface Vault {
   readonly id: string;
   readonly encrypted: boolean;
@@ -273,6 +291,10 @@ export interface Vault {
     onProgress?: (doneBytes: number, totalBytes: number) => void;
     signal?: AbortSignal;
   }): Promise<VerifyReport>;
+  /** Lists every pack the index has lost, and removes damaged segments. @throws VaultError `VAULT_KEY_NEEDED` without the id key. */
+  rebuildIndex(signal?: AbortSignal): Promise<RebuildReport>;
+  /** Acts on what `verify` found: rebuilds the index and puts damaged packs in quarantine, so that backups heal them. Removes no data. */
+  repair(report: VerifyReport, signal?: AbortSignal): Promise<RepairReport>;
   /** Re-reads the index, e.g. after another writer committed. */
   refresh(): Promise<void>;
   beginPoint(options: BeginPoint): Promise<PointWriter>;

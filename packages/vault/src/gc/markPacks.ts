@@ -3,7 +3,7 @@
 import { VaultError } from '../errors.ts';
 import { type ChunkType, maxPlainBytes, typeOfCode } from '../index/entry.ts';
 import { allocateKnownChunks, type KnownChunks, knownSlotsFor } from '../index/knownChunks.ts';
-import type { PackRow } from '../index/locationTable.ts';
+import { type PackRow, packObjectName } from '../index/locationTable.ts';
 import { encodeSegments } from '../index/segment.ts';
 import { PackingWriter } from '../pack/chunkWriter.ts';
 import { removePoint } from '../point/removePoint.ts';
@@ -39,11 +39,14 @@ export async function markPacks(run: GcRun, listing: GcListing, nowMs: number | 
   await weighPacks(run, packs, known);
   const limits = { nowMs, youngMs: options.youngMs ?? 24 * 3_600_000, repackBytes: options.repackBytes ?? 4 * 2 ** 30 };
   const { dead, sparse } = planMark(packs.values(), limits);
-  if (dead.length + sparse.length === 0) return null;
+  if (dead.length + sparse.length + listing.quarantined.size === 0) return null;
+  const quarantined = await quarantinedPacks(run, listing);
   const copiedBytes = await repack(run, { packs, known, leaving: new Set([...dead, ...sparse].map((pack) => pack.name)) });
   const number = (listing.cycles.at(-1)?.number ?? 0) + 1;
   const name = stepName(number, 'mark');
-  const marked = [...dead, ...sparse];
+  // [F29] Everything in use was just found in other packs.
+  const marked = [...dead, ...sparse, ...quarantined];
+  if (marked.length === 0) return null;
   const verdict = { packs: marked.map((pack) => pack.name).sort(), witness: points.map((point) => point.header.id) };
   if ((await run.store.put(name, encodeGc(name, verdict, run.key))) === 'exists') return null;
   return { number, packs: marked.length, bytes: marked.reduce((sum, pack) => sum + pack.sizeBytes, 0), copiedBytes };
@@ -87,6 +90,15 @@ async function listPacks(run: GcRun, listing: GcListing): Promise<Map<string, Pa
     packs.set(hash, { name: hash, sizeBytes, storedAtMs: storedAtMs ?? null, usedBytes: 0, liveBytes: 0 });
   }
   return packs;
+}
+
+async function quarantinedPacks(run: GcRun, { quarantined }: GcListing): Promise<{ name: string; sizeBytes: number }[]> {
+  const found: { name: string; sizeBytes: number }[] = [];
+  for (const pack of quarantined) {
+    const there = await run.store.head(packObjectName(pack));
+    if (there !== null) found.push({ name: pack, sizeBytes: there.sizeBytes });
+  }
+  return found;
 }
 
 function isPresent(packs: ReadonlyMap<string, PackFacts>, row: PackRow): boolean {

@@ -6,7 +6,7 @@ import { liveSegments, segmentHeads } from '../index/liveSegments.ts';
 import { packObjectName } from '../index/locationTable.ts';
 import { encodeSegment, packsOfSegment, segmentObjectName } from '../index/segment.ts';
 import { packKey, presentPacks } from '../vault/knownForRun.ts';
-import { encodeGc, listGc, type PackVerdict, readVerdict, stepName } from './gcObjects.ts';
+import { encodeGc, listGc, type PackVerdict, quarantineName, readVerdict, stepName } from './gcObjects.ts';
 import { forEachEntry, type GcRun, soundSegments, tableFor } from './gcRun.ts';
 import { openManifest, pointNames, walkPoint } from './walkPoints.ts';
 
@@ -26,6 +26,7 @@ export async function sweepPacks(run: GcRun, number: number): Promise<Swept> {
   for (const pack of doom.packs) {
     run.options.signal?.throwIfAborted();
     await store.remove(packObjectName(pack));
+    await store.remove(quarantineName(pack));
   }
   await removeSuperseded(run, replaced);
   const swept = stepName(number, 'swept');

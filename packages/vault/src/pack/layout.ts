@@ -1,7 +1,7 @@
 /** [F8]–[F11] The bytes of a pack: header, chunk records, trailer table, tail. Shared by the writer and the readers. */
 import { crc32 } from 'node:zlib';
 import { ByteReader } from '../bytes.ts';
-import { type ChunkType, entryBytes, maxPlainBytes, readEntry, typeCode, typeOfCode } from '../index/entry.ts';
+import { type ChunkType, entryBytes, maxPlainBytes, packLength, readEntry, typeCode, typeOfCode } from '../index/entry.ts';
 import { sha256 } from '../keys/derive.ts';
 
 const packMagic = 'DFPACK01';
@@ -120,19 +120,51 @@ export function writeTail(target: Buffer, at: number, tableBytes: number): numbe
   return at + tailBytes;
 }
 
-/** The trailer table of a whole pack. @throws VaultError `CHUNK_DAMAGED`. */
-export function readTrailer(pack: Buffer, name: string) {
-  const tail = new ByteReader(pack.subarray(Math.max(0, pack.length - tailBytes)), `the tail of ${name}`, 'CHUNK_DAMAGED');
+/** What a tail says of its table. @throws VaultError `CHUNK_DAMAGED`. */
+export function readTail(tailOfPack: Buffer, packBytes: number, name: string) {
+  const tail = new ByteReader(tailOfPack, `the tail of ${name}`, 'CHUNK_DAMAGED');
   tail.magic(tailMagic);
   if (tail.u16() !== 1) tail.fail('its version is not 1');
   tail.zeros(2);
   const count = tail.u32();
   const tableAt = tail.u64();
-  const size = tail.u64();
-  const table = pack.subarray(tableAt, tableAt + count * entryBytes);
-  if (size !== pack.length || tableAt + count * entryBytes + tailBytes !== size)
+  if (tail.u64() !== packBytes || tableAt + count * entryBytes + tailBytes !== packBytes)
     tail.fail('its lengths contradict the size of the pack');
-  if (!sha256(table, tail.bytes.subarray(0, 32)).equals(tail.take(32))) tail.fail('its hash is wrong');
+  const hash = tail.take(32);
+  const checkTable = (table: Buffer) => {
+    if (!sha256(table, tail.bytes.subarray(0, 32)).equals(hash)) tail.fail('its hash is wrong');
+  };
+  return { tableAt, tableBytes: count * entryBytes, checkTable };
+}
+
+/** The trailer table of a whole pack. @throws VaultError `CHUNK_DAMAGED`. */
+export function readTrailer(pack: Buffer, name: string) {
+  const { tableAt, tableBytes, checkTable } = readTail(pack.subarray(Math.max(0, pack.length - tailBytes)), pack.length, name);
+  const table = pack.subarray(tableAt, tableAt + tableBytes);
+  checkTable(table);
   const reader = new ByteReader(table, `the trailer of ${name}`, 'CHUNK_DAMAGED');
-  return Array.from({ length: count }, () => readEntry(reader));
+  return Array.from({ length: tableBytes / entryBytes }, () => readEntry(reader));
+}
+
+/** [F10] Entries of all records that can be found without a trailer: headers that are sound, not necessarily what follows them. */
+export function scanRecords(pack: Buffer): Buffer {
+  const found: Buffer[] = [];
+  for (let at = packHeaderBytes; at + recordOverheadBytes <= pack.length; ) {
+    const header = readRecordHeader(pack, at);
+    const end = header === null ? 0 : at + recordOverheadBytes + header.payloadBytes;
+    if (header === null || end > pack.length) {
+      const next = pack.indexOf('CHNK', at + 1, 'latin1');
+      if (next < 0) break;
+      at = next;
+      continue;
+    }
+    const entry = Buffer.alloc(entryBytes);
+    header.id.copy(entry);
+    entry.writeUInt32LE(at, 36);
+    entry.writeUInt32LE(end - at, 40);
+    entry.writeUInt32LE(packLength(header.plainBytes, header.type), 44);
+    found.push(entry);
+    at = end;
+  }
+  return Buffer.concat(found);
 }

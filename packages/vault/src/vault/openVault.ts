@@ -22,6 +22,8 @@ import type {
   PointBody,
   PointHeader,
   PointWriter,
+  RebuildReport,
+  RepairReport,
   SavedPoint,
   Store,
   StoreConfig,
@@ -35,6 +37,7 @@ import { ChunkCache } from './chunkCache.ts';
 import type { VaultContext } from './context.ts';
 import { knownForRun } from './knownForRun.ts';
 import { mergeSegments } from './mergeSegments.ts';
+import { rebuildIndex, repairVault } from './rebuildIndex.ts';
 import { VaultIndex } from './vaultIndex.ts';
 import { type VerifyOptions, verifyVault } from './verify.ts';
 
@@ -268,6 +271,20 @@ class StoredVault implements Vault {
 
   async verify(options: VerifyOptions): Promise<VerifyReport> {
     return verifyVault(this.context, options);
+  }
+
+  async rebuildIndex(signal?: AbortSignal): Promise<RebuildReport> {
+    const { idKey } = this.mustHaveKeys();
+    const report = await rebuildIndex(this.source(idKey), signal);
+    await this.index.startOver();
+    return report;
+  }
+
+  async repair(report: VerifyReport, signal?: AbortSignal): Promise<RepairReport> {
+    const { idKey } = this.mustHaveKeys();
+    const repaired = await repairVault(this.source(idKey), report, signal);
+    await this.index.startOver();
+    return repaired;
   }
 
   async refresh(): Promise<void> {
