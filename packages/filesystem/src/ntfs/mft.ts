@@ -60,9 +60,12 @@ export class Mft {
   /** Records the table has room for. @throws FilesystemError `FS_DAMAGED` when they could not all lie on the volume. */
   get recordCount(): number {
     const { initialisedBytes } = this.layout;
-    const { volumeBytes, recordBytes } = this.source.geometry;
-    if (initialisedBytes > volumeBytes) throw new FilesystemError('FS_DAMAGED', '$MFT claims to be larger than the volume.');
-    return Math.floor(initialisedBytes / recordBytes);
+    const { device, geometry } = this.source;
+    // What the boot sector says of the volume may be a lie, and a hole would make room for any number of records.
+    if (initialisedBytes > Math.min(geometry.volumeBytes, device.sizeBytes)) {
+      throw new FilesystemError('FS_DAMAGED', '$MFT claims to be larger than the volume.');
+    }
+    return Math.floor(initialisedBytes / geometry.recordBytes);
   }
 
   /**
