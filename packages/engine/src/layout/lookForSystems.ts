@@ -4,8 +4,6 @@
  */
 import { type BlockDevice, DiskError } from '@diskfleet/disk';
 import { type DirectoryEntry, type Filesystem, FilesystemError } from '@diskfleet/filesystem';
-import { EngineError } from '../errors.ts';
-import { PathFinder } from '../explore/lookUp.ts';
 import { type FstabLine, parseFstab, volumesOfLine } from './fstab.ts';
 import { readVolumes } from './readVolumes.ts';
 import type { DiskOfPc } from './selectSystem.ts';
@@ -20,8 +18,8 @@ export interface FoundSystems {
 }
 
 const MAX_FSTAB_BYTES = 64 * 1024;
-/** A root directory with more names is nobody's system. */
-const MAX_ROOT_NAMES = 5000;
+/** A folder of a system has its few names among the first so many. */
+const MAX_NAMES = 20_000;
 const MAX_VOLUMES = 100;
 /** Where the root of a system lies in a btrfs: at the top, or in the subvolume distributions make for it. */
 const subvolumes: readonly (readonly string[])[] = [[], ['@'], ['root'], ['@rootfs'], ['@', '.snapshots', '1', 'snapshot']];
@@ -121,11 +119,10 @@ async function windowsWords(look: Look): Promise<string[]> {
 /** Questions to one filesystem; damage is a "no". */
 class Look {
   readonly #filesystem: Filesystem;
-  readonly #finder: PathFinder;
+  readonly #folders = new Map<string, ReadonlyMap<string, DirectoryEntry>>();
 
   constructor(filesystem: Filesystem) {
     this.#filesystem = filesystem;
-    this.#finder = new PathFinder(filesystem);
   }
 
   async has(path: readonly string[]): Promise<boolean> {
@@ -143,20 +140,37 @@ class Look {
   }
 
   async names(path: readonly string[]): Promise<readonly string[]> {
-    const names: string[] = [];
-    await quietly(async () => {
-      const folder = path.length === 0 ? await this.#filesystem.root() : await this.#find(path);
-      if (folder === null) return;
-      for await (const { name } of this.#filesystem.readDirectory(folder)) {
-        names.push(name);
-        if (names.length > MAX_ROOT_NAMES) break;
-      }
-    });
-    return names;
+    const folder = await this.#find(path);
+    return folder === null ? [] : [...(await this.#list(folder)).values()].map(({ name }) => name);
   }
 
-  #find(path: readonly string[]): Promise<DirectoryEntry | null> {
-    return quietly(() => this.#finder.find(path, `/${path.join('/')}`));
+  async #find(path: readonly string[]): Promise<DirectoryEntry | null> {
+    let entry = await quietly(() => this.#filesystem.root());
+    for (const name of path) {
+      if (entry?.type !== 'directory') return null;
+      entry = (await this.#list(entry)).get(this.#fold(name)) ?? null;
+    }
+    return entry;
+  }
+
+  /** The first names of a folder, each folder read once: volumes of data may have millions in one. */
+  async #list(folder: DirectoryEntry): Promise<ReadonlyMap<string, DirectoryEntry>> {
+    const known = this.#folders.get(folder.ref);
+    if (known !== undefined) return known;
+    const entries = new Map<string, DirectoryEntry>();
+    this.#folders.set(folder.ref, entries);
+    await quietly(async () => {
+      for await (const entry of this.#filesystem.readDirectory(folder)) {
+        if (!entries.has(this.#fold(entry.name))) entries.set(this.#fold(entry.name), entry);
+        if (entries.size >= MAX_NAMES) break;
+      }
+    });
+    return entries;
+  }
+
+  #fold(name: string): string {
+    if (this.#filesystem.foldName !== undefined) return this.#filesystem.foldName(name);
+    return this.#filesystem.info.kind === 'ntfs' ? name.toUpperCase() : name;
   }
 }
 
@@ -165,7 +179,7 @@ async function quietly<T>(ask: () => Promise<T>): Promise<T | null> {
   try {
     return await ask();
   } catch (error) {
-    if (error instanceof FilesystemError || error instanceof EngineError || error instanceof DiskError) return null;
+    if (error instanceof FilesystemError || error instanceof DiskError) return null;
     throw error;
   }
 }

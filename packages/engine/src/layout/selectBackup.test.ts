@@ -54,6 +54,27 @@ describe('what a backup takes', () => {
     expect(selectBackup([pc, data], choice).problem?.code).toBe(code);
   });
 
+  test('a disk that cannot be read is named: the system may be on it', () => {
+    const closed = { ...disk('c', null, []), fingerprint: '' };
+    expect(selectBackup([closed], { kind: 'system', disks: [] }).problem).toMatchObject({
+      code: 'DISK_ACCESS_DENIED',
+      text: expect.stringContaining('disk c'),
+    });
+    expect(selectBackup([pc, closed], { kind: 'system', disks: [] }).warnings[0]).toMatch(/disk c cannot be read/);
+  });
+
+  test('files and loop devices are no disks of the PC, unless it runs from one or they are named', () => {
+    const file = {
+      ...pc,
+      key: 'f',
+      bus: 'file',
+      partitions: pc.partitions.map((one) => ({ ...one, inUse: false, holds: ['linux'] })),
+    };
+    expect(selectBackup([file], { kind: 'system', disks: [] }).problem?.code).toBe('SYSTEM_NOT_FOUND');
+    expect(selectBackup([file], { kind: 'system', disks: [{ key: 'f' }] }).problem).toBeNull();
+    expect(selectBackup([{ ...pc, bus: 'loop' }], { kind: 'system', disks: [] }).problem).toBeNull();
+  });
+
   test('a PC with data alone has no system to save', () => {
     expect(selectBackup([data], { kind: 'system', disks: [] }).problem?.code).toBe('SYSTEM_NOT_FOUND');
   });

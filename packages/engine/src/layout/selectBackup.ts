@@ -47,7 +47,7 @@ export interface BackupSelection {
   /** What a person should read before agreeing. */
   readonly warnings: readonly string[];
   readonly problem: {
-    readonly code: 'SYSTEM_NOT_FOUND' | 'DISK_NOT_FOUND' | 'PARTITION_NOT_FOUND' | 'INVALID_INPUT';
+    readonly code: 'SYSTEM_NOT_FOUND' | 'DISK_ACCESS_DENIED' | 'DISK_NOT_FOUND' | 'PARTITION_NOT_FOUND' | 'INVALID_INPUT';
     readonly text: string;
   } | null;
 }
@@ -76,11 +76,8 @@ function systemOf(all: readonly NamedDisk[], { disks: named, firmware }: BackupC
   const ofDisk = (disk: NamedDisk) => parts.filter((part) => part.disk === disk.key);
   const read = disks.filter((disk) => ofDisk(disk).some(({ included }) => included));
   const others = disks.filter((disk) => !read.includes(disk));
-  const problem = {
-    code: 'SYSTEM_NOT_FOUND',
-    text: 'no operating system was found on these disks; back up whole disks instead',
-  } as const;
-  if (!found) return emptySelection(problem);
+  const unread = wanted.filter((disk) => !disks.includes(disk));
+  if (!found) return emptySelection(whyNoSystem(unread));
   const leftOutDisks = others.map((disk) => {
     const { key, name, sizeBytes } = disk;
     return {
@@ -90,7 +87,6 @@ function systemOf(all: readonly NamedDisk[], { disks: named, firmware }: BackupC
       why: ofDisk(disk)[0]?.partition === 0 ? whyOf(ofDisk(disk), 0) : 'nothing the system needs lies on it',
     };
   });
-  const unread = wanted.filter((disk) => !disks.includes(disk));
   const warnings = [
     ...unread.map(({ name }) => `The disk ${name} cannot be read, so nobody knows whether the system needs it; it is left out.`),
     ...read.flatMap((disk) => warningsOfDisk(disk, ofDisk(disk))),
@@ -102,6 +98,19 @@ function systemOf(all: readonly NamedDisk[], { disks: named, firmware }: BackupC
     return describe(disk, (number) => ({ included: isTaken(number), why: whyOf(verdicts, number) }));
   });
   return { ...summed(read, described), leftOutDisks, warnings, problem: null };
+}
+
+function whyNoSystem(unread: readonly NamedDisk[]): BackupSelection['problem'] {
+  const [first] = unread;
+  if (first === undefined) {
+    const text = 'no operating system was found on these disks; back up whole disks instead';
+    return { code: 'SYSTEM_NOT_FOUND', text };
+  }
+  const names = unread.map(({ name }) => name).join(', ');
+  return {
+    code: 'DISK_ACCESS_DENIED',
+    text: `no operating system was found on the disks that can be read; these cannot: ${names}`,
+  };
 }
 
 /** Files and loop devices belong to the system only when it lives on them. */
