@@ -60,9 +60,8 @@ export async function runBackup(cli: Cli, args: Args, wanted: WantedBackup): Pro
     writesTo: vaultFolder(namedVault(cli, args)),
     keepFollowing: false,
   };
-  const whole = disks.map(({ disk }) => disk);
   const { result, warnings } = await withVault(await openVaultFor(cli, args, 'full'), async (vault) => {
-    const held = await holdDisks(cli.platform(), whole, options);
+    const held = await holdDisks(cli.platform(), disks, options);
     const { op, end } = operationOf(cli);
     const request = {
       kind,

@@ -12,7 +12,6 @@ import { type JobContext, say, withJobVault } from './jobContext.ts';
 /** Disks are found by key, so a disk that got another name since the job was made is still the right one. */
 export async function backupJob(context: JobContext, spec: JobSpecOf<'backup'>): Promise<JobResult> {
   const chosen = await disksOf(context, spec);
-  const found = chosen.map(({ disk }) => disk);
   for (const { disk, partitions } of chosen) {
     const { path, name, serial, sizeBytes } = disk;
     const what = partitions === undefined ? '' : `partitions ${partitions.join(', ')} of `;
@@ -23,7 +22,7 @@ export async function backupJob(context: JobContext, spec: JobSpecOf<'backup'>):
   }
   // What the agent writes itself waits while volumes are held; the vault is behind a service.
   const options = { allowInconsistent: spec.allowInconsistent ?? false, writesTo: [], keepFollowing: true };
-  const held = await holdDisks(context.platform, found, options);
+  const held = await holdDisks(context.platform, chosen, options);
   for (const text of held.warnings) context.op.onLog?.({ level: 'warning', text });
   const request = {
     kind: spec.backupKind,

@@ -44,7 +44,11 @@ describe('disks in use', () => {
   test('a live source for those that are written, nothing for the others; what cannot be frozen is warned of', async () => {
     const closed: string[] = [];
     const opened: LiveOpened = { kind: 'live', method: 'precopy', source, warnings: ['vfat'], close: () => closed.push('sda') };
-    const held = await holdDisks(platformOf({ sda: opened }), [diskNamed('sda', ['/']), diskNamed('sdb')], options);
+    const held = await holdDisks(
+      platformOf({ sda: opened }),
+      [{ disk: diskNamed('sda', ['/']) }, { disk: diskNamed('sdb') }],
+      options,
+    );
     expect([held.liveOf(diskNamed('sda')), held.liveOf(diskNamed('sdb'))]).toEqual([{ live: source }, {}]);
     expect(held.warnings).toEqual(['vfat']);
     held.close();
@@ -55,7 +59,7 @@ describe('disks in use', () => {
     const closed: string[] = [];
     const opened: LiveOpened = { kind: 'live', method: 'precopy', source, warnings: [], close: () => closed.push('sda') };
     const platform = platformOf({ sda: opened, sdb: refused });
-    const both = [diskNamed('sda', ['/']), diskNamed('sdb', ['/srv'])];
+    const both = [{ disk: diskNamed('sda', ['/']) }, { disk: diskNamed('sdb', ['/srv']) }];
     await expect(holdDisks(platform, both, options)).rejects.toMatchObject({
       code: 'LIVE_UNSUPPORTED',
       message: 'sdb is in use (mounted at /srv): this needs root; it is on RAID',
@@ -65,15 +69,17 @@ describe('disks in use', () => {
 
   test('half old and half new only when asked for, and said', async () => {
     const platform = platformOf({ sdb: refused });
-    const held = await holdDisks(platform, [diskNamed('sdb', ['/srv'])], { ...options, allowInconsistent: true });
+    const held = await holdDisks(platform, [{ disk: diskNamed('sdb', ['/srv']) }], { ...options, allowInconsistent: true });
     expect(held.liveOf(diskNamed('sdb'))).toEqual({});
     expect(held.warnings).toEqual([expect.stringMatching(/this needs root; it is on RAID\. .*half old, half new/)]);
   });
 
   test('a platform that cannot hold anything refuses mounted disks and takes others', async () => {
     const { live: _, ...without } = platformOf({});
-    await expect(holdDisks(without, [diskNamed('sda', ['/'])], options)).rejects.toMatchObject({ code: 'LIVE_UNSUPPORTED' });
-    expect((await holdDisks(without, [diskNamed('sda')], options)).warnings).toEqual([]);
+    await expect(holdDisks(without, [{ disk: diskNamed('sda', ['/']) }], options)).rejects.toMatchObject({
+      code: 'LIVE_UNSUPPORTED',
+    });
+    expect((await holdDisks(without, [{ disk: diskNamed('sda') }], options)).warnings).toEqual([]);
   });
 
   test('nothing is told while volumes are held: lines wait, progress is left out', async () => {

@@ -1,7 +1,8 @@
 /** What a backup does about disks in use, the same for jobs and for the command: take them as one moment, or refuse. */
 import type { LiveSource, Operation, RunLogLine } from '@diskfleet/engine';
 import { AgentError } from '../errors.ts';
-import type { Platform, PlatformDisk } from '../platform/types.ts';
+import type { ChosenDisk } from '../inventory/chooseDisks.ts';
+import type { LiveOptions, Platform, PlatformDisk } from '../platform/types.ts';
 
 export interface HoldOptions {
   /** Back up a disk that cannot be held all the same, half old and half new. */
@@ -23,7 +24,7 @@ export interface HeldDisks {
 }
 
 /** @throws AgentError `LIVE_UNSUPPORTED` */
-export async function holdDisks(platform: Platform, disks: readonly PlatformDisk[], options: HoldOptions): Promise<HeldDisks> {
+export async function holdDisks(platform: Platform, disks: readonly ChosenDisk[], options: HoldOptions): Promise<HeldDisks> {
   const sources = new Map<string, LiveSource>();
   const warnings: string[] = [];
   const closing: (() => void)[] = [];
@@ -31,8 +32,8 @@ export async function holdDisks(platform: Platform, disks: readonly PlatformDisk
     for (const one of closing) one();
   };
   try {
-    for (const disk of disks) {
-      const opened = await openOne(platform, disk, options);
+    for (const { disk, partitions } of disks) {
+      const opened = await openOne(platform, disk, { ...options, ...(partitions && { partitions }) });
       if (opened.kind === 'none') warnings.push(halfAndHalf(disk, opened.reasons, options));
       if (opened.kind !== 'live') continue;
       closing.push(opened.close);
@@ -50,8 +51,8 @@ export async function holdDisks(platform: Platform, disks: readonly PlatformDisk
   return { liveOf, warnings, quiet: (op) => quiet(platform, op), close };
 }
 
-async function openOne(platform: Platform, disk: PlatformDisk, { writesTo, keepFollowing }: HoldOptions) {
-  if (platform.live !== undefined) return platform.live.open(disk, { writesTo, keepFollowing });
+async function openOne(platform: Platform, disk: PlatformDisk, options: LiveOptions) {
+  if (platform.live !== undefined) return platform.live.open(disk, options);
   if (disk.use.mounts.length === 0) return { kind: 'idle' as const };
   return { kind: 'none' as const, reasons: ['this system cannot hold volumes still'] };
 }

@@ -97,6 +97,8 @@ export interface LiveDisks {
 }
 
 export interface LiveOptions {
+  /** Numbers of the partitions whose content is taken; absent: all. Volumes on others are not held. */
+  readonly partitions?: readonly number[];
   /** Folders and files the backup writes to: it cannot hold the volumes they lie on. */
   readonly writesTo: readonly string[];
   /** Go on following writes after the backup, for the next one. */

@@ -5,7 +5,7 @@ import { type BlockGraph, type BlockNode, readBlockGraph } from '../blockGraph.t
 import { type Roots, readText } from '../roots.ts';
 import { chooseLiveMethod, type LiveFacts } from './chooseLiveMethod.ts';
 import { type LiveLibc, liveLibc } from './libc.ts';
-import { liveSource, type Scope, type Tracker, track, volumesInScope } from './openLiveSource.ts';
+import { liveSource, type Scope, type Tracker, track, wantedVolumes } from './openLiveSource.ts';
 import { whyNoTracing } from './traceInstance.ts';
 import { type DiskVolumes, mountIdOf, volumesOf } from './volumes.ts';
 
@@ -42,7 +42,8 @@ async function open(state: State, disk: PlatformDisk, options: LiveOptions): Pro
   const found = await scopeOf(state, graph, disk);
   if (found === null) return openOther(roots, graph, disk);
   const { scope, identity } = found;
-  const view = await volumesInScope(roots, scope);
+  const wanted = { scope, ...(options.partitions && { partitions: options.partitions }) };
+  const view = await wantedVolumes(roots, wanted);
   if (view.volumes.length === 0 && view.elsewhere.length === 0) return { kind: 'idle' };
   const tracking = await trackerFor(state, { libc, scope, identity, disk, bufferKib: options.bufferKib });
   const choice = chooseLiveMethod({ ...factsOf(view, options), ...noHold(libc), ...tracking, sizeBytes: scope.sizeBytes });
@@ -57,7 +58,7 @@ async function open(state: State, disk: PlatformDisk, options: LiveOptions): Pro
     return { kind: 'none', reasons: choice.method === 'none' ? choice.reasons : [] };
   }
   const source = liveSource({
-    ...{ libc, roots, scope, tracker, onHold: (isHeld: boolean) => hold(state, isHeld) },
+    ...{ ...wanted, libc, roots, tracker, onHold: (isHeld: boolean) => hold(state, isHeld) },
     ...(options.holdAtMostMs === undefined ? {} : { deadlineMs: options.holdAtMostMs }),
   });
   return { kind: 'live', method: choice.method, source, warnings: choice.warnings, close };
@@ -153,7 +154,7 @@ function factsOf(
   });
   return {
     volumes: volumes.map(({ fsType, mounts, otherDisks }) => ({ mountPoint: mountPointOf(mounts), fsType, otherDisks })),
-    elsewhere,
+    elsewhere: elsewhere.map(({ device }) => device),
     written,
   };
 }

@@ -26,6 +26,13 @@ export interface Scope {
   readonly sizeBytes: number;
 }
 
+/** Which volumes a backup is about. */
+export interface Wanted {
+  readonly scope: Scope;
+  /** Numbers of the partitions whose content is taken; absent: all. */
+  readonly partitions?: readonly number[];
+}
+
 /** Follows the writes inside a scope, from now until it is closed. */
 export interface Tracker {
   readonly scope: Scope;
@@ -64,10 +71,9 @@ export function track(scope: Scope, { libc, roots, bufferKib }: TrackOptions): T
   return tracker;
 }
 
-export interface LiveSourceOptions {
+export interface LiveSourceOptions extends Wanted {
   readonly libc: LiveLibc;
   readonly roots: Roots;
-  readonly scope: Scope;
   /** Null: too small to need one; everything is told as changed, so that it is read while writers are held. */
   readonly tracker: Tracker | null;
   /** Told when the first volume is about to be held, and when all are let go. */
@@ -104,7 +110,7 @@ export function liveSource(options: LiveSourceOptions): LiveSource {
 async function freeze(options: LiveSourceOptions): Promise<FrozenSource> {
   const { libc, roots, scope, tracker, deadlineMs } = options;
   const mountsBefore = await mountTable(roots);
-  const view = await volumesInScope(roots, scope);
+  const view = await wantedVolumes(roots, options);
   if (view.elsewhere.length > 0 || view.volumes.some(({ otherDisks }) => otherDisks.length > 0)) {
     throw new AgentError('FREEZE_FAILED', `volumes of ${scope.disk} that cannot be held were mounted meanwhile`);
   }
@@ -114,7 +120,7 @@ async function freeze(options: LiveSourceOptions): Promise<FrozenSource> {
     held = await freezeVolumes(view.volumes, { libc, ...(deadlineMs === undefined ? {} : { deadlineMs }) });
     // Every write that reached the disk before this moment is told before it; the log says so itself when one is not.
     await tracker?.trace.drainAll();
-    if ((await mountTable(roots)) !== mountsBefore && !sameVolumes(view, await volumesInScope(roots, scope))) {
+    if ((await mountTable(roots)) !== mountsBefore && !sameVolumes(view, await wantedVolumes(roots, options))) {
       throw new AgentError('FREEZE_FAILED', `volumes of ${scope.disk} were mounted or unmounted meanwhile`, { retry: 'later' });
     }
   } catch (error) {
@@ -155,11 +161,15 @@ function watch(volumes: readonly Volume[], tracker: Tracker | null): { end(): bo
   };
 }
 
-export async function volumesInScope(roots: Roots, { disk, startBytes, sizeBytes }: Scope): Promise<DiskVolumes> {
-  const { volumes, elsewhere } = await volumesOf(roots, disk);
+/** Volumes of partitions that are left out are neither held nor asked about. */
+export async function wantedVolumes(roots: Roots, { scope, partitions }: Wanted): Promise<DiskVolumes> {
+  const { volumes, elsewhere } = await volumesOf(roots, scope.disk);
+  const end = scope.startBytes + scope.sizeBytes;
   const isInside = ({ place }: Volume) =>
-    place === null || (place.startBytes < startBytes + sizeBytes && place.startBytes + place.sizeBytes > startBytes);
-  return { volumes: volumes.filter(isInside), elsewhere };
+    place === null || (place.startBytes < end && place.startBytes + place.sizeBytes > scope.startBytes);
+  const isTaken = ({ partition }: { readonly partition: number | null }) =>
+    partition === null || partitions === undefined || partitions.includes(partition);
+  return { volumes: volumes.filter((one) => isInside(one) && isTaken(one)), elsewhere: elsewhere.filter(isTaken) };
 }
 
 function sameVolumes(a: DiskVolumes, b: DiskVolumes): boolean {

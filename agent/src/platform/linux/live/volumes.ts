@@ -8,6 +8,8 @@ import { type MountLine, parseMountInfo, placesOfPath } from '../users.ts';
 export interface Volume {
   /** Kernel name. */
   readonly device: string;
+  /** The number of the partition it fills; null on a whole disk and when it is spread (LVM, RAID). */
+  readonly partition: number | null;
   readonly fsType: string;
   /** Where it is mounted; the shortest path first. */
   readonly mounts: readonly { readonly id: number; readonly mountPoint: string }[];
@@ -20,7 +22,7 @@ export interface Volume {
 export interface DiskVolumes {
   readonly volumes: readonly Volume[];
   /** Devices on this disk with a mounted filesystem that this process sees no mount of (another mount namespace). */
-  readonly elsewhere: readonly string[];
+  readonly elsewhere: readonly { readonly device: string; readonly partition: number | null }[];
 }
 
 export async function volumesOf(roots: Roots, disk: string): Promise<DiskVolumes> {
@@ -80,11 +82,19 @@ function volumeOf(graph: BlockGraph, disk: string, { device, of, places }: Group
   const mounts = of.map(({ id, mountPoint }) => ({ id, mountPoint }));
   return {
     device,
+    partition: partitionNumber(graph, disk, device),
     fsType: of[0]?.fsType ?? '',
     mounts: mounts.sort((a, b) => a.mountPoint.length - b.mountPoint.length),
     place: start === null || sizeBytes === 0 ? null : { startBytes: start, sizeBytes },
     otherDisks: [...new Set(disks)],
   };
+}
+
+/** `sda2`, `nvme0n1p2`: the kernel's names end in the number. */
+export function partitionNumber(graph: BlockGraph, disk: string, device: string): number | null {
+  if (graph.get(device)?.parent !== disk) return null;
+  const number = /^p?(\d+)$/.exec(device.slice(disk.length))?.[1];
+  return number === undefined ? null : Number(number);
 }
 
 /** What we run from is frozen last and thawed first; what is mounted deeper comes before what it is mounted in. */
@@ -98,11 +108,12 @@ interface Searched {
 }
 
 /** The kernel lists mounted filesystems in sysfs whatever namespace they are mounted in. */
-async function mountedElsewhere(roots: Roots, graph: BlockGraph, { disk, seen }: Searched): Promise<string[]> {
+async function mountedElsewhere(roots: Roots, graph: BlockGraph, { disk, seen }: Searched): Promise<DiskVolumes['elsewhere']> {
   const names: string[] = [];
   for (const kind of ['ext4', 'xfs', 'f2fs']) names.push(...(await listFolder(join(roots.sys, 'fs', kind))));
   for (const devices of await btrfsDevices(roots)) if (!devices.some((name) => seen.has(name))) names.push(...devices);
-  return names.filter((name) => !seen.has(name) && placesOf(graph, name).some((place) => place.disk === disk));
+  const found = names.filter((name) => !seen.has(name) && placesOf(graph, name).some((place) => place.disk === disk));
+  return found.map((device) => ({ device, partition: partitionNumber(graph, disk, device) }));
 }
 
 /** The id of the mount a path lies in, of what exists of the path; null when that cannot be told. */
