@@ -3,11 +3,15 @@ import type { Command } from './command.ts';
 import { disksCommand } from './disks.ts';
 import { enrolCommand } from './enrol.ts';
 import { exploreCommand } from './explore.ts';
+import { gcCommand } from './gc.ts';
 import { inspectCommand } from './inspect.ts';
 import { pointsCommand } from './points.ts';
+import { pruneCommand } from './prune.ts';
 import { restoreCommand } from './restore.ts';
 import { runCommand } from './run.ts';
+import { schemeSimulateCommand } from './schemeSimulate.ts';
 import { vaultCreateCommand, vaultInfoCommand } from './vault.ts';
+import { vaultRebuildCommand } from './vaultRebuild.ts';
 import { verifyCommand } from './verify.ts';
 
 /** In the order help shows them. */
@@ -17,6 +21,10 @@ export const commands: readonly Command[] = [
   vaultCreateCommand,
   vaultInfoCommand,
   verifyCommand,
+  vaultRebuildCommand,
+  pruneCommand,
+  gcCommand,
+  schemeSimulateCommand,
   backupSystemCommand,
   backupDiskCommand,
   backupPartitionCommand,

@@ -1,5 +1,5 @@
 import { VaultError, type VerifyReport } from '@diskfleet/vault';
-import { formatBytes } from '../words.ts';
+import { formatBytes, plural } from '../words.ts';
 import type { Args, Cli, Command, CommandResult } from './command.ts';
 import { operationOf } from './operation.ts';
 import { noMore } from './parse.ts';
@@ -10,20 +10,30 @@ export const verifyCommand: Command = {
   name: 'verify',
   group: 'Vault',
   summary: 'Check a vault, or one restore point of it, for damage.',
-  usage: '[point] --vault FOLDER [--data | --content]',
+  usage: '[point] --vault FOLDER [--data | --content] [--repair]',
   details: `Without an option every reference is followed. --data reads and re-hashes every stored byte too (needs no key). --content also
-decrypts every chunk and recomputes its id. Damage is named object by object with the points it hurts; the exit code is then 1.`,
+decrypts every chunk and recomputes its id. --repair then rebuilds the index and puts damaged packs in quarantine: the next backups of the
+same data store anew what they held. It deletes no data. Damage is named object by object with the points it hurts; the exit code is then 1.`,
   options: {
     ...vaultOptions,
     data: { type: 'boolean', help: 'Read and re-hash every stored byte.' },
     content: { type: 'boolean', help: 'Decrypt every chunk too; needs the key.' },
+    repair: { type: 'boolean', help: 'Rebuild the index, and let backups heal damaged packs; needs the key.' },
   },
   examples: ['diskfleet verify --vault /mnt/backup/vault', 'diskfleet verify latest --data --vault vault'],
   async run(cli, args) {
     noMore(args.positionals, 1);
     const level = args.flag('content') ? 'content' : args.flag('data') ? 'data' : 'structure';
     const report = await verifyWithKeys(cli, args, level);
-    return resultOf(report);
+    const result = resultOf(report);
+    if (!args.flag('repair') || report.damaged.length === 0) return result;
+    const repaired = await withVault(await openVaultFor(cli, args, 'full'), (vault) => vault.repair(report, cli.signal));
+    const { quarantined, rebuilt } = repaired;
+    const lines = [
+      `Put ${plural(quarantined.length, 'pack')} in quarantine and listed ${plural(rebuilt.listedPacks, 'pack')} anew.`,
+      'Run a backup of each machine, then verify again.',
+    ];
+    return { ...result, json: { ...report, repaired }, text: [result.text, ...lines].join('\n') };
   },
 };
 

@@ -272,6 +272,8 @@ export interface Vault {
   info(): Promise<VaultInfo>;
   /** Oldest first. A damaged manifest is reported by `verify`, skipped (and counted in `unreadable`) here. A writer through a vault service may list its own machine's points only: `only` asks for no more. */
   listPoints(only?: { readonly machineId: string }): Promise<{ points: readonly PointHeader[]; unreadable: readonly string[] }>;
+  /** When the store received each point's manifest, in ms by its own clock: what rules go by. Empty where it does not tell. */
+  pointTimes(): Promise<ReadonlyMap<string, number>>;
   /** @throws VaultError `POINT_NOT_FOUND`, `POINT_DAMAGED`, `VAULT_KEY_NEEDED`. */
   openPoint(id: string): Promise<SavedPoint>;
   /** Where a chunk lies. Knows the chunks met lately: by `lookUp`, and all that `mapEntries`, `read` or `readChunks` came across; null for others. */

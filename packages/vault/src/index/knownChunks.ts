@@ -9,8 +9,8 @@
  * A claimed chunk may not be durable yet: if any thread of a run fails, the run must not commit.
  */
 export interface KnownChunks {
-  /** True for exactly one caller per id: that one must store the chunk. */
-  claim(id: Buffer): boolean;
+  /** True for exactly one caller per id: that one must store the chunk. @param at where in the buffer the id begins */
+  claim(id: Buffer, at?: number): boolean;
   /** Whether someone claimed it. */
   has(id: Buffer): boolean;
   /** Sets the mark of an id; false when the id is not there. */
@@ -35,10 +35,10 @@ export function allocateKnownChunks(slotCount: number): SharedArrayBuffer {
 export function knownChunks(memory: SharedArrayBuffer, slotCount: number): KnownChunks {
   const words = new Int32Array(memory);
   /** Index of the slot's first word; below zero when the id is absent, then `take` has put it there. */
-  const find = (id: Buffer, take: boolean): number => {
-    const first = id.readInt32LE(4) || 1;
-    const second = (id.readInt32LE(8) & ~marked) | complete;
-    let slot = Math.floor((id.readUInt32LE(0) / 2 ** 32) * slotCount);
+  const find = (id: Buffer, take: boolean, at = 0): number => {
+    const first = id.readInt32LE(at + 4) || 1;
+    const second = (id.readInt32LE(at + 8) & ~marked) | complete;
+    let slot = Math.floor((id.readUInt32LE(at) / 2 ** 32) * slotCount);
     for (let probe = 0; probe < slotCount; probe += 1) {
       const base = slot * 2;
       let seen = Atomics.load(words, base);
@@ -62,7 +62,7 @@ export function knownChunks(memory: SharedArrayBuffer, slotCount: number): Known
     throw new RangeError('the run met more chunks than it announced in expectedChunks');
   };
   return {
-    claim: (id) => find(id, true) < 0,
+    claim: (id, at) => find(id, true, at) < 0,
     has: (id) => find(id, false) >= 0,
     mark(id) {
       const base = find(id, false);

@@ -32,7 +32,7 @@ export async function knownForRun(source: SegmentSource, more: number, without: 
     });
     const { entries } = segment;
     for (let at = 0; at < entries.length; at += entryBytes) {
-      if (usable[entries.readUInt32LE(at + 32)] === 1) known.claim(entries.subarray(at, at + 32));
+      if (usable[entries.readUInt32LE(at + 32)] === 1) known.claim(entries, at);
     }
   }
   return { knownChunks: memory, knownSlots };
@@ -51,7 +51,7 @@ export async function presentPacks(store: Store): Promise<KnownChunks> {
   }
   const slots = knownSlotsFor(end / keyBytes);
   const present = knownChunks(allocateKnownChunks(slots), slots);
-  for (let at = 0; at < end; at += keyBytes) present.claim(keys.subarray(at, at + keyBytes));
+  for (let at = 0; at < end; at += keyBytes) present.claim(keys, at);
   return present;
 }
 

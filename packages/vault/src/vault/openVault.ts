@@ -169,6 +169,15 @@ class StoredVault implements Vault {
     return { points, unreadable };
   }
 
+  async pointTimes(): Promise<ReadonlyMap<string, number>> {
+    const times = new Map<string, number>();
+    for await (const { name, storedAtMs } of this.context.store.list('points/')) {
+      const id = pointIdOfName(name);
+      if (id !== null && storedAtMs !== undefined) times.set(id, storedAtMs);
+    }
+    return times;
+  }
+
   private async pointName(id: string): Promise<string> {
     const name = (await this.pointNames()).find((one) => pointIdOfName(one) === id);
     if (name === undefined) throw new VaultError('POINT_NOT_FOUND', `the vault has no restore point ${id}`);

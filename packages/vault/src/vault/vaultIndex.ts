@@ -1,5 +1,5 @@
 /**
- * The index as a reader of an open vault needs it: for every chunk a 4-byte hint in which segment to look, a few decoded segments,
+ * The index as a reader of an open vault needs it: for every chunk a 5-byte hint in which segment to look, a few decoded segments,
  * and the places of the chunks looked up lately. Chunks that were stored one after another are listed by the same segment, so walking
  * a disk reads each segment about once. Nothing is read before the first chunk is wanted: listing points needs no index.
  */
