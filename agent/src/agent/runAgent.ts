@@ -161,8 +161,7 @@ async function serve(parts: Parts): Promise<void> {
   log.info({ machineId, server, keyFingerprint: keyFingerprint(publicKey) }, 'agent started');
   const stopLooking = every(timers, LOOK_EVERY_MS, () =>
     guard(log, 'look', async () => {
-      const now = await settings();
-      if ((await disksSignature(options.platform, now)) !== live.signature) sendInventory(null);
+      if ((await disksSignature(options.platform, await settings())) !== live.signature) sendInventory(null);
     }),
   );
   await aborted(options.signal);
