@@ -155,6 +155,10 @@ describe.skipIf(missing.length > 0)(title, () => {
   test('are folders, live and saved, whose files equal those they were made of, after a restore too', async () => {
     const { point } = await harness.backup(['disk']);
     const saved = await (await (await harness.openVault()).openPoint(point.id)).openDisk(0);
+    expect(saved.info.partitions[1]?.filesystem).toMatchObject({ kind: 'lvm2', clean: true, volumes: { length: 5 } });
+    expect(saved.info.partitions[2]?.filesystem?.volumes).toEqual([
+      { name: 'office/half', sizeBytes: 4 * MIB, type: 'raid1', filesystem: null },
+    ]);
     await harness.restore(point.id, 'restored');
     for (const device of [load('disk'), saved, load('restored')]) {
       const explorer = await explore(device);
