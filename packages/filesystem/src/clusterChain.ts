@@ -2,9 +2,10 @@
  * Cluster chains as FAT and exFAT keep them: a table whose entry for a cluster names the next cluster of the file. The table is
  * read in pages and the last ones are kept, so a chain costs a read per page of entries, not one per cluster.
  */
-import { type BlockDevice, readBytes } from '@diskfleet/disk';
+import type { BlockDevice } from '@diskfleet/disk';
 import { FilesystemError } from './errors.ts';
 import type { FileExtent } from './filesystem.ts';
+import { type LostPart, readSoundParts } from './soundParts.ts';
 
 /** A whole number of entries of 2 and 4 bytes. A FAT12 has 6 KiB at most and fits one page, so none of its entries is torn. */
 const PAGE_BYTES = 64 << 10;
@@ -15,6 +16,8 @@ export interface ClusterTable {
   readonly device: BlockDevice;
   /** Where entry 0 of the table that counts lies. */
   readonly offsetBytes: number;
+  /** Where entry 0 of its copies lies, for what the medium does not give of the first; none when absent. */
+  readonly copyOffsetsBytes?: readonly number[];
   readonly clusterCount: number;
   /** Entry `index` of a buffer that begins at entry 0 of it. */
   readonly get: (bytes: Buffer, index: number) => number;
@@ -31,6 +34,12 @@ export interface ClusterTable {
 
 /** Enough to keep all of a table of 16 million clusters in memory: 64 MiB. */
 export const PAGES_OF_A_WALK = 1024;
+
+interface TablePage {
+  readonly bytes: Buffer;
+  /** What no copy of the table could give. */
+  readonly lost: readonly LostPart[];
+}
 
 /** Runs of neighbouring clusters, in file order: run `i` begins at file cluster `at[i]` and at volume cluster `start[i]`. */
 export interface Chain {
@@ -49,7 +58,7 @@ export interface ChainRun {
 
 export class ClusterChains {
   readonly table: ClusterTable;
-  private readonly pages = new Map<number, Buffer>();
+  private readonly pages = new Map<number, TablePage>();
 
   constructor(table: ClusterTable) {
     this.table = table;
@@ -63,7 +72,10 @@ export class ClusterChains {
     return this.table.dataOffsetBytes + (cluster - 2) * this.table.clusterBytes;
   }
 
-  /** The chain from `first` on, `maxClusters` of it at most. Ends on any bytes. */
+  /**
+   * The chain from `first` on, `maxClusters` of it at most. Ends on any bytes.
+   * @throws FilesystemError `FS_DAMAGED` when an entry on the way cannot be read
+   */
   async follow(first: number, maxClusters: number): Promise<Chain> {
     const [at, start]: [number[], number[]] = [[], []];
     let [cluster, previous, count] = [first, -1, 0];
@@ -71,7 +83,7 @@ export class ClusterChains {
     let [milestone, untilMove, stride] = [first, 1, 1];
     const done = (end: Chain['end']): Chain => ({ at, start, clusterCount: count, end });
     let pageIndex = -1;
-    let page: Buffer = Buffer.alloc(0);
+    let page: TablePage = { bytes: Buffer.alloc(0), lost: [] };
     // Only a FAT12 has entries that are no whole number of bytes; all of it is one page.
     const perPage = this.table.bytesFor(2) === 3 ? 1 << 16 : PAGE_BYTES / this.table.bytesFor(1);
     while (count < maxClusters) {
@@ -86,7 +98,7 @@ export class ClusterChains {
         page = await this.page(wanted);
         pageIndex = wanted;
       }
-      const next = this.table.get(page, cluster - pageIndex * perPage);
+      const next = this.entry(page, cluster - pageIndex * perPage);
       if (next >= this.table.end) return done('whole');
       if (next === milestone) return done('circle');
       untilMove -= 1;
@@ -145,17 +157,43 @@ export class ClusterChains {
     }
   }
 
-  private async page(index: number): Promise<Buffer> {
+  private entry({ bytes, lost }: TablePage, index: number): number {
+    if (lost.length > 0) {
+      const [start, end] = [(index * this.table.bytesFor(2)) >> 1, this.table.bytesFor(index + 1)];
+      const hit = lost.find(({ from, lengthBytes }) => from < end && start < from + lengthBytes);
+      if (hit !== undefined) throw new FilesystemError('FS_DAMAGED', `A cluster chain cannot be followed: ${hit.reason}`);
+    }
+    return this.table.get(bytes, index);
+  }
+
+  private async page(index: number): Promise<TablePage> {
     const known = this.pages.get(index);
     if (known !== undefined) return known;
     const entriesBytes = this.table.bytesFor(this.table.clusterCount + 2);
     const intoTableBytes = index * PAGE_BYTES;
     const lengthBytes = Math.min(PAGE_BYTES, entriesBytes - intoTableBytes);
-    const page = await readBytes(this.table.device, this.table.offsetBytes + intoTableBytes, lengthBytes);
+    const page = await this.readPage(intoTableBytes, lengthBytes);
     const oldest = this.pages.keys().next();
     if (this.pages.size >= (this.table.keptPages ?? KEPT_PAGES) && !oldest.done) this.pages.delete(oldest.value);
     this.pages.set(index, page);
     return page;
+  }
+
+  private async readPage(intoTableBytes: number, lengthBytes: number): Promise<TablePage> {
+    const { device, offsetBytes, copyOffsetsBytes = [] } = this.table;
+    const bytes = Buffer.alloc(lengthBytes);
+    const read = (at: number, target: Uint8Array) => device.read(at, target);
+    let lost = await readSoundParts(read, { offsetBytes: offsetBytes + intoTableBytes, target: bytes, filler: 0 });
+    for (const copyOffsetBytes of copyOffsetsBytes) {
+      const still: LostPart[] = [];
+      for (const part of lost) {
+        const target = bytes.subarray(part.from, part.from + part.lengthBytes);
+        const place = copyOffsetBytes + intoTableBytes + part.from;
+        if ((await readSoundParts(read, { offsetBytes: place, target, filler: 0 })).length > 0) still.push(part);
+      }
+      lost = still;
+    }
+    return { bytes, lost };
   }
 }
 

@@ -1,6 +1,7 @@
 import type { BlockDevice } from '@diskfleet/disk';
 import { FilesystemError } from '../errors.ts';
 import type { DirectoryEntry, Filesystem, FilesystemInfo } from '../filesystem.ts';
+import { isDamage } from '../soundParts.ts';
 import { swapFiles } from '../swapFiles.ts';
 import { openContent } from './content.ts';
 import { readNames } from './directory.ts';
@@ -89,7 +90,7 @@ async function entryOrStub(source: Source, named: { nameBytes: Uint8Array; inode
   try {
     return await entryOf(source, { nameBytes, inode: await source.subvolumes.inode(named.inode) });
   } catch (error) {
-    if (!(error instanceof FilesystemError)) throw error;
+    if (!isDamage(error)) throw error;
     return {
       name: shownName(nameBytes),
       nameBytes,

@@ -2,7 +2,9 @@
  * Folders: one item per entry, in the order the entries were made. A subvolume inside a folder is an entry that names a tree; the
  * tree of trees must agree, else it belongs elsewhere (as after a snapshot of the folder's own subvolume, which leaves it empty).
  */
+
 import { FilesystemError } from '../errors.ts';
+import { isDamage } from '../soundParts.ts';
 import { emptyFolderInode, type Inode, type InodeId, type Subvolumes } from './inode.ts';
 import { findItem, itemsFrom } from './nodeStore.ts';
 import { itemType } from './treeNode.ts';
@@ -53,7 +55,7 @@ async function subvolumeRoot(
     return { subvolume: id, number: (await subvolumes.tree(id)).rootInode };
   } catch (error) {
     // One damaged subvolume must not hide its neighbours: it is listed, and says what is wrong when it is opened.
-    if (!(error instanceof FilesystemError)) throw error;
+    if (!isDamage(error)) throw error;
     return { subvolume: id, number: 256 };
   }
 }

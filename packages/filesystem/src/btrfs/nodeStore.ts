@@ -1,6 +1,7 @@
 /** Reads tree nodes by logical address, from whichever copy proves right, and keeps the last few. */
 import { type BlockDevice, DiskError, readBytes } from '@diskfleet/disk';
 import { FilesystemError } from '../errors.ts';
+import { isDamage } from '../soundParts.ts';
 import { checksumMatches } from './checksums.ts';
 import type { ChunkMap } from './chunkMap.ts';
 import type { Superblock } from './superblock.ts';
@@ -90,7 +91,7 @@ function whatIsWrong(node: TreeNode, ref: NodeRef): string | null {
 export interface Gap {
   readonly from: Key;
   readonly to: Key | null;
-  readonly error: FilesystemError;
+  readonly error: FilesystemError | DiskError;
 }
 
 export interface WalkOptions {
@@ -147,7 +148,7 @@ async function readOrGap(
     }
     return child;
   } catch (error) {
-    if (!range.onGap || !ref.firstKey || !(error instanceof FilesystemError)) throw error;
+    if (!range.onGap || !ref.firstKey || !isDamage(error)) throw error;
     range.onGap({ from: ref.firstKey, to: range.end, error });
     return null;
   }

@@ -6,9 +6,11 @@
  * Besides: the first MiB, which btrfs leaves to boot loaders and its superblock; the copies of the superblock; and, after a crash,
  * the log trees with the data they name, which the extent tree does not know yet.
  */
+
 import { type Extent, mergeExtents, sumBytes } from '@diskfleet/disk';
 import { FilesystemError } from '../errors.ts';
 import type { UsedMap } from '../filesystem.ts';
+import { isDamage } from '../soundParts.ts';
 import { type Chunk, endOf, physicalExtents } from './chunkMap.ts';
 import { logExtents } from './logTrees.ts';
 import { type Gap, leaves } from './nodeStore.ts';
@@ -43,7 +45,7 @@ export async function readUsedMap(volume: Volume): Promise<UsedMap> {
   try {
     for (const { logical, lengthBytes } of await logExtents(volume)) found.push(...accounts.physical(logical, lengthBytes));
   } catch (error) {
-    if (!(error instanceof FilesystemError)) throw error;
+    if (!isDamage(error)) throw error;
     accounts.doubtAll('The log of what was synced last cannot be followed');
   }
   for (const extent of accounts.extents()) found.push(extent);
@@ -100,7 +102,7 @@ class Accounts {
       const onGap = (gap: Gap) => this.doubtRange(gap, reason);
       for await (const leaf of leaves(this.volume.nodes, ref, { onGap, parallelReads })) take(leaf);
     } catch (error) {
-      if (!(error instanceof FilesystemError)) throw error;
+      if (!isDamage(error)) throw error;
       this.doubtAll(reason);
     }
   }

@@ -1,6 +1,8 @@
 /** What every part of the reader needs to know of an opened volume, and how its trees are found. */
+
 import type { BlockDevice } from '@diskfleet/disk';
 import { FilesystemError } from '../errors.ts';
+import { isDamage } from '../soundParts.ts';
 import { type Chunk, ChunkMap, parseChunk, parseSystemChunks } from './chunkMap.ts';
 import { itemsFrom, leaves, NodeStore } from './nodeStore.ts';
 import { readSuperblock, type Superblock } from './superblock.ts';
@@ -39,7 +41,7 @@ async function readChunks(device: BlockDevice, superblock: Superblock): Promise<
     }
     return { chunks: new ChunkMap(chunks), doubt: null };
   } catch (error) {
-    if (!(error instanceof FilesystemError)) throw error;
+    if (!isDamage(error)) throw error;
     return { chunks: known, doubt: error.message };
   }
 }

@@ -2,10 +2,10 @@
  * Lists folders. An entry's `ref` is where its set lies on the volume and where its content lies, so that a set need not be found
  * again: `f@65536:5:c:100:100` is a file of 100 bytes, all valid, contiguous from cluster 5; `t` instead of `c` follows the FAT.
  */
-import { readBytes } from '@diskfleet/disk';
 import { type Chain, describeEnd } from '../clusterChain.ts';
 import { FilesystemError } from '../errors.ts';
 import type { DirectoryEntry } from '../filesystem.ts';
+import { type LostPart, readSoundParts } from '../soundParts.ts';
 import { decodeSet, type FileSet, SLOT, SLOT_BYTES, secondaryCount } from './slotSet.ts';
 import type { UpcaseTable } from './upcaseTable.ts';
 import type { ExfatVolume } from './volume.ts';
@@ -14,6 +14,8 @@ import type { ExfatVolume } from './volume.ts';
 export const MAX_DIRECTORY_BYTES = 256 << 20;
 const MAX_READ_BYTES = 1 << 20;
 const MAX_SECONDARIES = 18;
+/** Stands for what cannot be read: neither in use nor the end. */
+const UNUSED_SLOT = 0x01;
 
 const ROOT_REF = 'root';
 
@@ -72,11 +74,14 @@ export async function* readSets(volume: ExfatVolume, chain: Chain): AsyncGenerat
   // The set under way: it may go on in the next piece, elsewhere on the volume.
   let slots: Buffer[] = [];
   let [missing, begunAt] = [0, 0];
+  const lost: LostPart[] = [];
   for (const { offsetBytes, lengthBytes } of volume.runs(chain, MAX_READ_BYTES)) {
-    const piece = await readBytes(volume.device, offsetBytes, lengthBytes);
+    const piece = Buffer.alloc(lengthBytes);
+    const read = (at: number, target: Uint8Array) => volume.device.read(at, target);
+    lost.push(...(await readSoundParts(read, { offsetBytes, target: piece, filler: UNUSED_SLOT })));
     for (let at = 0; at < piece.length; at += SLOT_BYTES) {
       const type = piece.readUInt8(at);
-      if (type === SLOT.end) return;
+      if (type === SLOT.end) return insistOnWhole(lost);
       const isSecondary = (type & 0xc0) === 0xc0;
       if (!isSecondary) slots = [];
       if ((type & 0x80) === 0 || (isSecondary && slots.length === 0)) continue;
@@ -95,8 +100,14 @@ export async function* readSets(volume: ExfatVolume, chain: Chain): AsyncGenerat
       slots = [];
     }
   }
+  insistOnWhole(lost);
   if (chain.end !== 'whole')
     throw new FilesystemError('FS_DAMAGED', `The cluster chain of a folder is ${describeEnd(chain.end)}.`);
+}
+
+/** What could be read has been told by now. */
+function insistOnWhole([first]: readonly LostPart[]): void {
+  if (first !== undefined) throw new FilesystemError('FS_DAMAGED', `A part of a folder cannot be read: ${first.reason}`);
 }
 
 /** The root directory has no size of its own: its chain is followed to the end. */

@@ -1,5 +1,5 @@
 /** What the root directory says of the volume: its label, its allocation bitmaps, its up-case table. */
-import { FilesystemError } from '../errors.ts';
+import { isDamage } from '../soundParts.ts';
 import { readSets, rootChain } from './directory.ts';
 import { decodeLabel, SLOT } from './slotSet.ts';
 import { decodeUpcaseTable, MAX_TABLE_BYTES, type UpcaseTable, usualUpcaseTable } from './upcaseTable.ts';
@@ -21,7 +21,7 @@ export interface RootDirectory {
   readonly damage: string | null;
 }
 
-/** Never fails on damage: a volume must be backed up all the same. @throws DiskError */
+/** Never fails on damage, of the medium either: a volume must be backed up all the same. */
 export async function readRootDirectory(volume: ExfatVolume): Promise<RootDirectory> {
   const bitmaps: Allocation[] = [];
   let [label, checksum] = ['', 0];
@@ -55,19 +55,14 @@ function allocation(slot: Buffer): Allocation {
 
 async function readUpcaseTable(volume: ExfatVolume, place: Allocation, checksum: number): Promise<UpcaseTable | null> {
   if (place.lengthBytes === 0 || place.lengthBytes > MAX_TABLE_BYTES) return null;
-  const chain = await volume.locate(place.firstCluster, place.lengthBytes, false);
-  if (chain.clusterCount * volume.geometry.clusterBytes < place.lengthBytes) return null;
   const bytes = Buffer.alloc(place.lengthBytes);
   try {
+    const chain = await volume.locate(place.firstCluster, place.lengthBytes, false);
+    if (chain.clusterCount * volume.geometry.clusterBytes < place.lengthBytes) return null;
     await volume.read(chain, 0, bytes);
   } catch (error) {
     if (isDamage(error)) return null;
     throw error;
   }
   return decodeUpcaseTable(bytes, checksum);
-}
-
-/** The volume's own fault, or a volume cut short; not a failing medium. */
-export function isDamage(error: unknown): error is Error {
-  return error instanceof FilesystemError || (error instanceof Error && 'code' in error && error.code === 'DISK_OUT_OF_RANGE');
 }

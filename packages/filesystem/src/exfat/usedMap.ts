@@ -12,8 +12,9 @@
 import type { Chain } from '../clusterChain.ts';
 import type { UsedMap } from '../filesystem.ts';
 import { MapBuilder } from '../mapBuilder.ts';
+import { isDamage, readSoundParts } from '../soundParts.ts';
 import { rootChain } from './directory.ts';
-import { isDamage, type RootDirectory } from './rootDirectory.ts';
+import type { RootDirectory } from './rootDirectory.ts';
 import type { ExfatVolume } from './volume.ts';
 
 const PIECE_BYTES = 1 << 20;
@@ -22,7 +23,10 @@ const PIECE_BYTES = 1 << 20;
 export async function readUsedMap(volume: ExfatVolume, root: RootDirectory, endBytes: number): Promise<UsedMap> {
   const warnings: string[] = [];
   if (root.damage !== null) warnings.push(`The root directory is damaged: ${root.damage}`);
-  const map = await fromBitmap(volume, root, { endBytes, warnings });
+  const map = await fromBitmap(volume, root, { endBytes, warnings }).catch((error: unknown) => {
+    if (isDamage(error)) return `The allocation bitmap cannot be read: ${error.message}`;
+    throw error;
+  });
   if (typeof map !== 'string') return { ...map, warnings };
   warnings.push(`${map}; the volume is taken whole.`);
   return { extents: [{ offsetBytes: 0, lengthBytes: endBytes }], usedBytes: endBytes, warnings };
@@ -53,17 +57,17 @@ async function fromBitmap(volume: ExfatVolume, root: RootDirectory, { endBytes, 
   const required = await clustersInUse(volume, root, clusterCount);
   const builder = new MapBuilder(endBytes);
   builder.add(0, geometry.dataOffsetBytes);
-  try {
-    for (let first = 0; first < spokenOf; first += PIECE_BYTES * 8) {
-      const count = Math.min(PIECE_BYTES * 8, spokenOf - first);
-      const bits = await readBits(volume, chains, { firstByte: first / 8, bytes: Math.ceil(count / 8) });
-      const free = required.find((index) => index >= first && index < first + count && !isSet(bits, index - first));
-      if (free !== undefined) return 'The allocation bitmap calls clusters free that are in use';
-      addSetBits(builder, bits, { first, count, geometry });
-    }
-  } catch (error) {
-    if (isDamage(error)) return `The allocation bitmap cannot be read: ${error.message}`;
-    throw error;
+  let lostBytes = 0;
+  for (let first = 0; first < spokenOf; first += PIECE_BYTES * 8) {
+    const count = Math.min(PIECE_BYTES * 8, spokenOf - first);
+    const { bits, lost } = await readBits(volume, chains, { firstByte: first / 8, bytes: Math.ceil(count / 8) });
+    lostBytes += lost;
+    const free = required.find((index) => index >= first && index < first + count && !isSet(bits, index - first));
+    if (free !== undefined) return 'The allocation bitmap calls clusters free that are in use';
+    addSetBits(builder, bits, { first, count, geometry });
+  }
+  if (lostBytes > 0) {
+    warnings.push(`${lostBytes} bytes of the allocation bitmap cannot be read; the clusters they speak of are taken.`);
   }
   if (spokenOf < clusterCount) {
     warnings.push(`The allocation bitmap is short; the last ${clusterCount - spokenOf} clusters are taken whole.`);
@@ -91,19 +95,23 @@ async function clustersInUse(volume: ExfatVolume, root: RootDirectory, clusterCo
   return clusters.filter((index) => index < clusterCount);
 }
 
-/** The same piece of every bitmap, one laid over the other. */
+/** The same piece of every bitmap, one laid over the other; ones, and counted, where one cannot be read. */
 async function readBits(
   volume: ExfatVolume,
   chains: readonly Chain[],
   piece: { firstByte: number; bytes: number },
-): Promise<Buffer> {
+): Promise<{ bits: Buffer; lost: number }> {
   const bits = Buffer.alloc(piece.bytes);
+  let lost = 0;
   for (const [index, chain] of chains.entries()) {
     const own = index === 0 ? bits : Buffer.alloc(piece.bytes);
-    await volume.read(chain, piece.firstByte, own);
+    const read = (offsetBytes: number, target: Uint8Array) => volume.read(chain, offsetBytes, target);
+    for (const part of await readSoundParts(read, { offsetBytes: piece.firstByte, target: own, filler: 0xff })) {
+      lost += part.lengthBytes;
+    }
     if (index > 0) for (const [at, byte] of own.entries()) bits[at] = (bits[at] ?? 0) | byte;
   }
-  return bits;
+  return { bits, lost };
 }
 
 function isSet(bits: Buffer, index: number): boolean {

@@ -1,6 +1,7 @@
 import type { BlockDevice } from '@diskfleet/disk';
 import { FilesystemError } from '../errors.ts';
 import type { DirectoryEntry, FileExtent, Filesystem, FilesystemInfo } from '../filesystem.ts';
+import { isDamage } from '../soundParts.ts';
 import { swapFiles } from '../swapFiles.ts';
 import { readBackup } from './backupSuperblock.ts';
 import { openContent } from './content.ts';
@@ -99,7 +100,7 @@ async function entryOrStub(volume: Volume, inodes: InodeCache, named: { nameByte
   try {
     return await entryOf(volume, { nameBytes, inode: await inodes.read(named.inode) });
   } catch (error) {
-    if (!(error instanceof FilesystemError)) throw error;
+    if (!isDamage(error)) throw error;
     const name = shownName(nameBytes);
     const ref = String(named.inode);
     return {

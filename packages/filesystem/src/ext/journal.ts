@@ -3,7 +3,9 @@
  * them. Replaying is not our business; knowing which groups such a change can touch is.
  * Layout (big-endian): kernel.org documentation of ext4, chapter Journal (jbd2).
  */
+
 import { FilesystemError } from '../errors.ts';
+import { isDamage } from '../soundParts.ts';
 import { readInode } from './inodes.ts';
 import { type FileMapping, mapFile } from './mapping.ts';
 import { readBlock, type Volume } from './volume.ts';
@@ -36,7 +38,7 @@ export async function groupsNamedByJournal(volume: Volume): Promise<ReadonlySet<
     if ((log.features & incompat.fastCommit) !== 0) return 'unknown';
     return groupsOf(volume, await namedBlocks(volume, log));
   } catch (error) {
-    if (error instanceof FilesystemError) return 'unknown';
+    if (isDamage(error)) return 'unknown';
     throw error;
   }
 }

@@ -26,6 +26,7 @@ export interface FileMapping {
 class RunList {
   readonly runs: { logical: number; physical: number; count: number }[] = [];
   private next = 0;
+  private blocks = 0;
   private readonly volume: Volume;
   private readonly what: string;
 
@@ -42,6 +43,11 @@ class RunList {
 
   add(logical: number, physical: number, count: number): void {
     insistOnBlocks(this.volume, physical, count, this.what);
+    // No block is in a file twice, so a file that has more than the volume never ends for whoever reads it.
+    this.blocks += count;
+    if (this.blocks > this.volume.superblock.blockCount) {
+      throw new FilesystemError('FS_DAMAGED', `${this.what} maps more blocks than the volume has`);
+    }
     const last = this.runs.at(-1);
     if (last && last.logical + last.count === logical && last.physical + last.count === physical) {
       last.count += count;

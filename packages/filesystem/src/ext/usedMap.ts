@@ -3,6 +3,7 @@
  * free clusters, a journal still to be replayed) is taken whole: too much is a cost, too little would be a loss.
  */
 import type { UsedMap } from '../filesystem.ts';
+import { readSoundParts } from '../soundParts.ts';
 import { forEachRun, setBits } from './bitmap.ts';
 import { crc32c } from './checksums.ts';
 import { ExtentCollector } from './extentCollector.ts';
@@ -41,7 +42,14 @@ export async function readUsedMap(volume: Volume): Promise<UsedMap> {
   const named = await groupsNamedByJournal(volume);
   if (named === 'unknown') return wholeVolume(superblock, 'The journal holds changes that cannot be followed');
   const groups = Array.from({ length: superblock.groupCount }, (_, number) => volume.groups.group(number));
-  const work: Work = { volume, named, groups, strays: metadataInUnwrittenGroups(superblock, groups), doubts: new Doubts() };
+  const work: Work = {
+    volume,
+    named,
+    groups,
+    strays: metadataInUnwrittenGroups(superblock, groups),
+    doubts: new Doubts(),
+    unreadable: new Set(),
+  };
   const collector = new ExtentCollector();
   collector.add(0, superblock.firstDataBlock);
   for (let first = 0; first < groups.length; first += windowGroups) {
@@ -58,6 +66,8 @@ interface Work {
   readonly groups: readonly Group[];
   readonly strays: ReadonlyMap<number, readonly BlockRun[]>;
   readonly doubts: Doubts;
+  /** Groups whose bitmap lies where the medium fails. */
+  readonly unreadable: Set<number>;
 }
 
 function wholeVolume(superblock: Superblock, reason: string): UsedMap {
@@ -128,8 +138,14 @@ async function readBitmaps(work: Work, window: readonly Group[]): Promise<Map<nu
     await Promise.all(
       runs.slice(at, at + parallelReads).map(async (run) => {
         const bytes = new Uint8Array((run.end - run.first) * blockBytes);
-        await device.read(run.first * blockBytes, bytes);
+        const read = (offsetBytes: number, target: Uint8Array) => device.read(offsetBytes, target);
+        const lost = await readSoundParts(read, { offsetBytes: run.first * blockBytes, target: bytes, filler: 0 });
         for (const group of run.groups) {
+          const from = (group.blockBitmapBlock - run.first) * blockBytes;
+          if (lost.some((part) => part.from < from + blockBytes && from < part.from + part.lengthBytes)) {
+            work.unreadable.add(group.number);
+            continue;
+          }
           bitmaps.set(
             group.number,
             new Uint32Array(bytes.buffer, (group.blockBitmapBlock - run.first) * blockBytes, blockBytes / 4),
@@ -154,6 +170,7 @@ function collectGroup(work: Work, group: Group, bitmap: Uint32Array | undefined,
 function reasonForWhole(work: Work, group: Group, bitmap: Uint32Array | undefined): string | null {
   if (work.named.has(group.number)) return 'The journal holds changes not yet written to their places';
   if (!group.sound) return 'A group descriptor fails its checksum';
+  if (work.unreadable.has(group.number)) return 'A block bitmap cannot be read';
   if (!bitmap && !group.bitmapUninitialised) return 'A block bitmap lies outside the volume';
   if (bitmap && !checksumMatches(work.volume.superblock, group, bitmap)) return 'A block bitmap fails its checksum';
   return null;

@@ -12,7 +12,10 @@ export class Chains extends ClusterChains {
     const { get, bytesFor, end } = entryFormat(geometry);
     const { clusterCount, clusterBytes, dataOffsetBytes } = geometry;
     const offsetBytes = geometry.fatOffsetBytes + (geometry.activeFat ?? 0) * geometry.fatBytes;
-    super({ device, offsetBytes, clusterCount, get, bytesFor, end, dataOffsetBytes, clusterBytes, keptPages });
+    const { fatOffsetBytes, fatBytes, fatCount, activeFat } = geometry;
+    const others = Array.from({ length: fatCount - 1 }, (_, index) => fatOffsetBytes + (index + 1) * fatBytes);
+    const copyOffsetsBytes = activeFat === null ? others : [];
+    super({ device, copyOffsetsBytes, offsetBytes, clusterCount, get, bytesFor, end, dataOffsetBytes, clusterBytes, keptPages });
     this.volume = volume;
   }
 }

@@ -3,6 +3,7 @@ import { readBytes } from '@diskfleet/disk';
 import { describeEnd } from '../clusterChain.ts';
 import { FilesystemError } from '../errors.ts';
 import type { DirectoryEntry } from '../filesystem.ts';
+import { type LostPart, readSoundParts } from '../soundParts.ts';
 import type { Chains } from './chain.ts';
 import {
   decodeShortName,
@@ -71,27 +72,45 @@ export async function readSlot({ device, geometry }: FatVolume, ref: string): Pr
 /** All slots of a folder up to its end mark; `null` stands for the fixed root directory of FAT12/16. */
 export async function* readSlots(chains: Chains, firstCluster: number | null): AsyncGenerator<PlacedSlot> {
   let seen = 0;
-  for await (const { bytes, offsetBytes } of readPieces(chains, firstCluster)) {
+  const lost: LostPart[] = [];
+  for await (const { bytes, offsetBytes } of readPieces(chains, firstCluster, lost)) {
     for (let at = 0; at + SLOT_BYTES <= bytes.length; at += SLOT_BYTES) {
       const slot = bytes.subarray(at, at + SLOT_BYTES);
-      if (slotKind(slot) === 'end') return;
+      if (slotKind(slot) === 'end') return insistOnWhole(lost);
       seen += 1;
       if (seen > MAX_SLOTS)
         throw new FilesystemError('FS_TOO_LARGE', `The folder has more than ${MAX_SLOTS} entries; it is damaged.`);
       yield { slot, offsetBytes: offsetBytes + at };
     }
   }
+  insistOnWhole(lost);
 }
 
-async function* readPieces(chains: Chains, firstCluster: number | null): AsyncGenerator<{ bytes: Buffer; offsetBytes: number }> {
+/** What could be read has been told by now. */
+function insistOnWhole([first]: readonly LostPart[]): void {
+  if (first !== undefined) throw new FilesystemError('FS_DAMAGED', `A part of a folder cannot be read: ${first.reason}`);
+}
+
+/** The bytes of a folder; what cannot be read shows as deleted slots and goes into `lost`. */
+async function* readPieces(
+  chains: Chains,
+  firstCluster: number | null,
+  lost: LostPart[],
+): AsyncGenerator<{ bytes: Buffer; offsetBytes: number }> {
   const { device, geometry } = chains.volume;
+  const read = async (offsetBytes: number, lengthBytes: number) => {
+    const bytes = Buffer.alloc(lengthBytes);
+    const filler = 0xe5;
+    lost.push(...(await readSoundParts((at, target) => device.read(at, target), { offsetBytes, target: bytes, filler })));
+    return { bytes, offsetBytes };
+  };
   if (firstCluster === null) {
-    yield { bytes: await readBytes(device, geometry.rootOffsetBytes, geometry.rootBytes), offsetBytes: geometry.rootOffsetBytes };
+    yield await read(geometry.rootOffsetBytes, geometry.rootBytes);
     return;
   }
   const chain = await chains.follow(firstCluster, Math.ceil(((MAX_SLOTS + 1) * SLOT_BYTES) / geometry.clusterBytes));
   for (const { offsetBytes, lengthBytes } of chains.runs(chain, MAX_READ_BYTES)) {
-    yield { bytes: await readBytes(device, offsetBytes, lengthBytes), offsetBytes };
+    yield await read(offsetBytes, lengthBytes);
   }
   if (chain.end !== 'whole')
     throw new FilesystemError('FS_DAMAGED', `The cluster chain of a folder is ${describeEnd(chain.end)}.`);

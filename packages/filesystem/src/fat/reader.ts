@@ -2,6 +2,7 @@
 import { type BlockDevice, readBytes } from '@diskfleet/disk';
 import { FilesystemError } from '../errors.ts';
 import type { DirectoryEntry, FileReader, Filesystem, FilesystemReader, UsedMap } from '../filesystem.ts';
+import { isDamage } from '../soundParts.ts';
 import { readBackupBootSector } from './backupBootSector.ts';
 import { BOOT_SECTOR_BYTES, decodeBootSector, type FatGeometry } from './bootSector.ts';
 import { Chains } from './chain.ts';
@@ -71,13 +72,9 @@ async function readLabel(chains: Chains): Promise<string> {
     return bootLabel;
   } catch (error) {
     // A damaged root directory must not keep the volume from being backed up.
-    if (error instanceof FilesystemError || isOutOfRange(error)) return bootLabel;
+    if (isDamage(error)) return bootLabel;
     throw error;
   }
-}
-
-function isOutOfRange(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'DISK_OUT_OF_RANGE';
 }
 
 /** As blkid prints it: `1234-ABCD`; empty when the volume has none. */

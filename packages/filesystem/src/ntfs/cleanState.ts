@@ -2,7 +2,7 @@
  * Whether Windows left the volume in order: the dirty flag of $Volume, the restart area of $LogFile, and a hiberfil.sys that
  * holds a frozen system (hibernation, or "fast startup" after a shutdown).
  */
-import { FilesystemError } from '../errors.ts';
+import { isDamage } from '../soundParts.ts';
 import { ATTRIBUTE } from './attribute.ts';
 import { walkDirectory } from './directoryIndex.ts';
 import { openAttribute } from './fileContent.ts';
@@ -32,7 +32,7 @@ async function orWhenDamaged<T>(fallback: T, read: () => Promise<T>): Promise<T>
   try {
     return await read();
   } catch (error) {
-    if (error instanceof FilesystemError) return fallback;
+    if (isDamage(error)) return fallback;
     throw error;
   }
 }

@@ -1,6 +1,7 @@
 /** Directory entries and opening what they name. A file's own record is asked for size and times: the index copy goes stale. */
 import { FilesystemError } from '../errors.ts';
 import type { DirectoryEntry, EntryType, FileReader, NamedStream } from '../filesystem.ts';
+import { isDamage } from '../soundParts.ts';
 import { ATTRIBUTE, type Attribute } from './attribute.ts';
 import { type IndexEntry, walkDirectory } from './directoryIndex.ts';
 import { openAttribute } from './fileContent.ts';
@@ -118,7 +119,7 @@ async function factsOrIndex(mft: Mft, indexed: IndexEntry): Promise<FileFacts> {
   try {
     return await readFacts(mft, await mft.file(indexed.reference));
   } catch (error) {
-    if (!(error instanceof FilesystemError)) throw error;
+    if (!isDamage(error)) throw error;
     const isDirectory = (indexed.fileAttributes & FILE_ATTRIBUTE.directory) !== 0;
     return {
       type: isDirectory ? 'directory' : 'file',

@@ -4,6 +4,7 @@
  */
 import { FilesystemError } from '../errors.ts';
 import type { DirectoryEntry, FileReader, NamedStream } from '../filesystem.ts';
+import { isDamage } from '../soundParts.ts';
 import { ATTRIBUTE, type Attribute } from './attribute.ts';
 import { openAttribute } from './fileContent.ts';
 import type { Mft } from './mft.ts';
@@ -41,7 +42,7 @@ async function orMissing<T>(read: () => Promise<T | null>): Promise<T | null> {
   try {
     return await read();
   } catch (error) {
-    if (error instanceof FilesystemError) return null;
+    if (isDamage(error)) return null;
     throw error;
   }
 }

@@ -7,6 +7,7 @@
 import { type Extent, mergeExtents, subtractExtents, sumBytes } from '@diskfleet/disk';
 import { FilesystemError } from '../errors.ts';
 import type { FileReader, UsedMap } from '../filesystem.ts';
+import { isDamage, readSoundParts } from '../soundParts.ts';
 import { ATTRIBUTE } from './attribute.ts';
 import { openAttribute } from './fileContent.ts';
 import type { Mft } from './mft.ts';
@@ -93,22 +94,31 @@ async function scanUsed(mft: Mft, onUsed: OnUsed): Promise<string[]> {
   const clusters = Math.min(geometry.clusterCount, allClusters);
   const warnings: string[] = [];
   let known = 0;
+  const lost: string[] = [];
   try {
     const bitmap = await openBitmap(mft);
     const piece = new Uint32Array(PIECE_BYTES / 4);
+    const read = (offset: number, target: Uint8Array) => bitmap.read(offset, target);
     const bitmapBytes = Math.min(bitmap.sizeBytes, Math.ceil(clusters / 8));
     for (let offset = 0; offset < bitmapBytes; offset += PIECE_BYTES) {
       const length = Math.min(PIECE_BYTES, bitmapBytes - offset);
       const bytes = new Uint8Array(piece.buffer, 0, length);
-      await bitmap.read(offset, bytes);
+      // Clusters nobody can read of are taken as used.
+      for (const { from, reason } of await readSoundParts(read, { offsetBytes: offset, target: bytes, filler: 0xff })) {
+        lost.push(`from cluster ${(offset + from) * 8}: ${reason}`);
+      }
       if (length < PIECE_BYTES) new Uint8Array(piece.buffer).fill(0, length);
       const count = Math.min(length * 8, clusters - offset * 8);
       scanBits(piece, count, (first, run) => onUsed(offset * 8 + first, run));
       known += count;
     }
+    if (lost.length > 0) {
+      const places = lost.length === 1 ? 'a place' : `${lost.length} places`;
+      warnings.push(`$Bitmap cannot be read in ${places}; what it says of there was taken as used (${lost[0]}).`);
+    }
     if (known < clusters) warnings.push(`$Bitmap ends at cluster ${known} of ${clusters}; the rest was taken as used.`);
   } catch (error) {
-    if (!(error instanceof FilesystemError)) throw error;
+    if (!isDamage(error)) throw error;
     warnings.push(`$Bitmap cannot be read from cluster ${known} on, so all from there was taken as used: ${error.message}`);
   }
   if (known < clusters) onUsed(known, clusters - known);

@@ -3,6 +3,7 @@
  * begins with the number of the round it was written in (its cycle), so the end is where that number falls by one.
  * Layout: "XFS Algorithms & Data Structures", chapter Journaling Log.
  */
+import { DiskError } from '@diskfleet/disk';
 import { ByteReader } from '../byteReader.ts';
 import { toVolumeBlock, type Volume } from './volume.ts';
 
@@ -64,6 +65,16 @@ export class LogRing {
 
 /** @throws DiskError only: a log that makes no sense is `unknown`. */
 export async function readLogState(volume: Volume): Promise<LogState> {
+  try {
+    return await findState(volume);
+  } catch (error) {
+    // A log the medium does not give may hold anything.
+    if (error instanceof DiskError) return { kind: 'unknown' };
+    throw error;
+  }
+}
+
+async function findState(volume: Volume): Promise<LogState> {
   const { superblock } = volume;
   if (superblock.logStart === 0) return { kind: 'elsewhere' };
   const blocks = (superblock.logBlocks * superblock.blockBytes) / logBlockBytes;

@@ -6,8 +6,10 @@
  *
  * What recovery does after the replay (finishing frees, dropping unlinked files) only ever allocates what it then writes itself.
  */
+
 import { readBytes } from '@diskfleet/disk';
 import { FilesystemError } from '../errors.ts';
+import { isDamage } from '../soundParts.ts';
 import { type LogRecord, type LogRing, type LogState, parseHeader, readRecordData } from './log.ts';
 import type { Superblock } from './superblock.ts';
 import type { Volume } from './volume.ts';
@@ -26,14 +28,14 @@ const mostLogBytes = 256 << 20;
 export async function groupsNamedByLog(volume: Volume, state: LogState): Promise<ReadonlySet<number> | 'unknown'> {
   if (state.kind === 'clean') return new Set();
   if (state.kind !== 'dirty') return 'unknown';
-  const named = new NamedGroups(volume.superblock, await readBytes(volume.device, 0, keptBytes));
   try {
+    const named = new NamedGroups(volume.superblock, await readBytes(volume.device, 0, keptBytes));
     await followLog(state.log, state.last, named);
+    return named.groups;
   } catch (error) {
-    if (error instanceof FilesystemError) return 'unknown';
+    if (isDamage(error)) return 'unknown';
     throw error;
   }
-  return named.groups;
 }
 
 function lost(what: string): never {

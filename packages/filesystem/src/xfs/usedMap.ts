@@ -6,8 +6,10 @@
  * This equals what partclone.xfs 0.3.23 takes. The free list is left out as there: its blocks belong to nobody until a tree grows
  * into them, and then are written anew. The log is taken whole, clean or not.
  */
+
 import { ExtentCollector } from '../ext/extentCollector.ts';
 import type { UsedMap } from '../filesystem.ts';
+import { isDamage } from '../soundParts.ts';
 import { type FreeRuns, readFreeRuns } from './freeSpaceTree.ts';
 import { readGroupHeader } from './groupHeader.ts';
 import type { LogState } from './log.ts';
@@ -82,6 +84,15 @@ interface GroupSpace extends FreeRuns {
 
 /** The free blocks of a group, or the reason to take it whole. */
 async function readGroup(volume: Volume, number: number): Promise<GroupSpace | string> {
+  try {
+    return await readSpace(volume, number);
+  } catch (error) {
+    if (isDamage(error)) return 'The free space of an allocation group cannot be read';
+    throw error;
+  }
+}
+
+async function readSpace(volume: Volume, number: number): Promise<GroupSpace | string> {
   const header = await readGroupHeader(volume, number);
   if (typeof header === 'string') return header;
   const runs = await readFreeRuns(volume, header);

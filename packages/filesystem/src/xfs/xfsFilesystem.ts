@@ -2,9 +2,11 @@
  * XFS, versions 4 and 5. Folders and files are shown as they are in their places: changes that are in the log alone (a volume
  * caught while mounted and not frozen) show only after the log has been replayed. The used map knows about them all the same.
  */
+
 import type { BlockDevice } from '@diskfleet/disk';
 import { FilesystemError } from '../errors.ts';
 import type { DirectoryEntry, Filesystem } from '../filesystem.ts';
+import { isDamage } from '../soundParts.ts';
 import { swapFiles } from '../swapFiles.ts';
 import { readBackup } from './backupSuperblock.ts';
 import { openContent } from './content.ts';
@@ -107,7 +109,7 @@ async function entryOrStub(
   try {
     return await entryOf(volume, { nameBytes, inode: await inodes.read(named.inode) });
   } catch (error) {
-    if (!(error instanceof FilesystemError)) throw error;
+    if (!isDamage(error)) throw error;
     const nothing = { sizeBytes: 0, modifiedAtMs: null, mode: null, linkTarget: null };
     return { name: shownName(nameBytes), nameBytes, type: 'other', ref: String(named.inode), ...nothing };
   }
