@@ -5,7 +5,7 @@ set -u
 declare -A package=(
   [mke2fs]=e2fsprogs [mkfs.fat]=dosfstools [mcopy]=mtools [mkntfs]=ntfs-3g [ntfs-3g]=ntfs-3g [partclone.ext4]=partclone
   [mkfs.xfs]=xfsprogs [sgdisk]=gdisk [sfdisk]=fdisk [losetup]=mount
-  [mkfs.exfat]=exfatprogs [mount.exfat-fuse]=exfat-fuse [qemu-img]=qemu-utils [chromium]=chromium [setfattr]=attr [openssl]=openssl
+  [mkfs.exfat]=exfatprogs [mount.exfat-fuse]=exfat-fuse [qemu-img]=qemu-utils [chromium]=chromium [setfattr]=attr [getfattr]=attr [openssl]=openssl
   [zstd]=zstd [lsof]=lsof [/usr/bin/time]=time
   [cryptsetup]=cryptsetup-bin [mksquashfs]=squashfs-tools [genisoimage]=genisoimage [mkfs.f2fs]=f2fs-tools [mkfs.udf]=udftools
   [mkfs.erofs]=erofs-utils [mkfs.btrfs]=btrfs-progs [lvcreate]=lvm2
