@@ -76,7 +76,7 @@ async function freezeAll({ opened, freezable, guard }: Freezing, libc: LiveLibc)
   let endedAt = startedAt;
   const thaw = async () => {
     const results: number[] = [];
-    for (const { fd } of frozen.toReversed()) results.push(await libc.thaw(fd));
+    for (const { fd } of frozen.toReversed()) results.push(libc.thaw(fd));
     endedAt = performance.now();
     // "Not frozen" is what the watchdog leaves behind when it was faster.
     await guard.end(results.every((errno) => errno === 0 || errno === EINVAL));

@@ -7,8 +7,8 @@ import { promisify } from 'node:util';
 export interface LiveLibc {
   /** FIFREEZE: stops every writer of the filesystem at this folder and writes out what they wrote. 0, or the errno. */
   freeze(fd: number): Promise<number>;
-  /** FITHAW. 0, or the errno: EINVAL when it is not frozen. */
-  thaw(fd: number): Promise<number>;
+  /** FITHAW. 0, or the errno: EINVAL when it is not frozen. Waits here: threads of the pool may all hang in writes to what is frozen. */
+  thaw(fd: number): number;
   /** Writes out everything the filesystem at this folder holds back. */
   syncFilesystem(fd: number): Promise<boolean>;
   /** Bytes read into the buffer, 0 when there is nothing now; never waits on a non-blocking descriptor. */
@@ -44,14 +44,11 @@ async function load(): Promise<LiveLibc | null> {
   );
   const ioctlLater = promisify<number, number, number, number>(ioctl.async);
   const syncfsLater = promisify<number, number>(syncfs.async);
-  // errno of a call on another thread is gone when we hear of it: a failed call is asked again here, where it fails at once.
-  const call = async (fd: number, request: number): Promise<number> => {
-    if ((await ioctlLater(fd, request, 0)) === 0) return 0;
-    return ioctl(fd, request, 0) === 0 ? 0 : koffi.errno();
-  };
+  const callNow = (fd: number, request: number): number => (ioctl(fd, request, 0) === 0 ? 0 : koffi.errno());
   return {
-    freeze: (fd) => call(fd, FIFREEZE),
-    thaw: (fd) => call(fd, FITHAW),
+    // errno of a call on another thread is gone when we hear of it: a failed one is asked again here, where it fails at once.
+    freeze: async (fd) => ((await ioctlLater(fd, FIFREEZE, 0)) === 0 ? 0 : callNow(fd, FIFREEZE)),
+    thaw: (fd) => callNow(fd, FITHAW),
     syncFilesystem: async (fd) => (await syncfsLater(fd)) === 0,
     read: (fd, into) => Math.max(0, Number(read(fd, into, into.length))),
     mountTracefs: (folder) => mount('tracefs', folder, 'tracefs', 0, null) === 0,

@@ -220,6 +220,15 @@ describe.skipIf(!possible && !process.env.CI)('a disk in use (needs root, tracin
     expect(readdirSync(join(TRACEFS, 'instances')).some((name) => name.startsWith(`diskfleet-${agent.pid}-`))).toBe(false);
   });
 
+  test('let go in time although every thread for files hangs in a write to what is held', async () => {
+    const { source, close } = await open({ holdAtMostMs: 3_600_000 });
+    const frozen = await source.freeze();
+    const writing = Array.from({ length: 8 }, (_, n) => appendFile(join(mount, `file-${n}`), 'text'));
+    expect(await frozen.thaw()).toBe(true);
+    await Promise.all(writing);
+    close();
+  });
+
   test('a bind mount is the same volume; one frozen by somebody else is left alone and said', async () => {
     const bound = join(folder, 'bound');
     await mkdir(bound);
