@@ -57,7 +57,7 @@ export const failureTexts = {
   LIVE_UNSUPPORTED: {
     what: 'The disk is in use, and what is on it cannot be held still for a moment.',
     data: sourceSafe,
-    todo: 'Unmount its volumes, run as root, or start the PC from the rescue medium. A backup that may be half old and half new is made only when you ask for it: `--allow-inconsistent`.',
+    todo: 'Unmount its volumes, run as root, or start the PC from the rescue medium. A backup that may be half old and half new is made only when you ask for it: under Advanced in the console, `--allow-inconsistent` in the command.',
   },
   FREEZE_FAILED: {
     what: 'The volumes of the disk could not be held still.',

@@ -97,11 +97,15 @@ export function BackupForm({ machine, diskKeys, open, onOpenChange, onStarted }:
               {current.problem.text}
             </Note>
           )}
-          {current?.warnings.map((text) => (
-            <Note key={text} tone="warn" icon={AlertTriangle}>
-              {text}
+          {current && current.warnings.length > 0 && (
+            <Note tone="warn" icon={AlertTriangle} title="Read this before you start">
+              <ul className="grid gap-1">
+                {current.warnings.map((text) => (
+                  <li key={text}>{text}</li>
+                ))}
+              </ul>
             </Note>
-          ))}
+          )}
           <MethodChoice value={method} onChange={setMethod} />
           <Field label="Vault" hint={vault?.freeBytes != null ? `${formatBytes(vault.freeBytes)} free` : undefined}>
             {(attributes) => (

@@ -56,9 +56,9 @@ function SegmentRow({ segment, verbs, inclusion }: Omit<DiskTableProps, 'disk' |
       <Td className="h-10 text-ink-2">
         {partition?.filesystem ? [partition.filesystem.kind, partition.filesystem.label].filter(Boolean).join(' · ') : '–'}
       </Td>
-      <Td className="h-10 text-right text-ink-2">{formatBytes(startBytes)}</Td>
-      <Td className="h-10 text-right">{formatBytes(sizeBytes)}</Td>
-      <Td className="h-10 text-right text-ink-2">
+      <Td className="h-10 whitespace-nowrap text-right text-ink-2">{formatBytes(startBytes)}</Td>
+      <Td className="h-10 whitespace-nowrap text-right">{formatBytes(sizeBytes)}</Td>
+      <Td className="h-10 whitespace-nowrap text-right text-ink-2">
         {partition?.filesystem
           ? `${formatBytes(partition.filesystem.usedBytes)} (${formatShare(partition.filesystem.usedBytes, sizeBytes)})`
           : '–'}
@@ -89,8 +89,8 @@ function VolumeRow({ volume, lastColumns }: { readonly volume: MapVolume; readon
         {filesystem ? [filesystem.kind, filesystem.label].filter(Boolean).join(' · ') : 'not read'}
       </Td>
       <Td className="h-9" />
-      <Td className="h-9 text-right text-ink-2">{formatBytes(sizeBytes)}</Td>
-      <Td className="h-9 text-right text-ink-2">
+      <Td className="h-9 whitespace-nowrap text-right text-ink-2">{formatBytes(sizeBytes)}</Td>
+      <Td className="h-9 whitespace-nowrap text-right text-ink-2">
         {filesystem ? `${formatBytes(filesystem.usedBytes)} (${formatShare(filesystem.usedBytes, sizeBytes)})` : '–'}
       </Td>
       {lastColumns > 0 && <Td className="h-9" colSpan={lastColumns} />}

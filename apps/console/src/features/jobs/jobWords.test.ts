@@ -43,6 +43,15 @@ it('calls success with warnings by another name, and a torn picture by its own',
   expect(statusOf({ state: 'succeeded', result })).toBe('warned');
   expect(statusOf({ state: 'succeeded', result: { ...result, warnings: [] } })).toBe('succeeded');
   expect(statusOf({ state: 'failed', result: null })).toBe('failed');
+  const restored = {
+    kind: 'restore' as const,
+    writtenBytes: 1,
+    skippedBytes: 0,
+    comparedBytes: 1,
+    seconds: 1,
+    warnings: ['kept'],
+  };
+  expect(statusOf({ state: 'succeeded', result: restored })).toBe('succeeded');
   expect(isInconsistent(torn)).toBe(true);
   expect(isInconsistent('the filesystem was not shut down cleanly')).toBe(false);
 });

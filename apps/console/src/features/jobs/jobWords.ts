@@ -72,9 +72,10 @@ export function isInconsistent(warning: string): boolean {
   return /half old,? (and )?half new|not of one moment|inconsistent/i.test(warning);
 }
 
-/** Success with something to read first is no plain success. */
-export function statusOf(job: Pick<JobView, 'state' | 'result'>): StatusName {
-  return job.state === 'succeeded' && warningsOf(job.result).length > 0 ? 'warned' : job.state;
+/** Success with something to read first is no plain success. What a restore says was read and agreed to before it began. */
+export function statusOf({ state, result }: Pick<JobView, 'state' | 'result'>): StatusName {
+  const loud = result?.kind !== 'restore' && warningsOf(result).length > 0;
+  return state === 'succeeded' && loud ? 'warned' : state;
 }
 
 /** May the PC be switched off now? Said for every job that runs. */
