@@ -50,7 +50,7 @@ export function mutate(subject: Subject, material: Material): Input {
   const { random } = material;
   const seed = material.seeds.get(subject.input.seed);
   if (!seed) throw new Error(`there is no seed ${subject.input.seed}`);
-  const sizeBytes = random.once(40) ? otherSize(subject.input.sizeBytes, random) : subject.input.sizeBytes;
+  const sizeBytes = random.once(25) ? otherSize(subject.input.sizeBytes, random) : subject.input.sizeBytes;
   const image = new Image(seed, { ...subject.input, sizeBytes });
   const patches: Patch[] = [...subject.input.patches];
   for (let times = 1 + random.below(random.once(3) ? 8 : 2); times > 0; times--) {
@@ -70,12 +70,15 @@ function thinned(patches: readonly Patch[], random: Random): Patch[] {
 }
 
 function otherSize(sizeBytes: number, random: Random): number {
-  switch (random.below(4)) {
+  switch (random.below(5)) {
     case 0:
       return Math.max(1, random.below(sizeBytes + 1));
+    // Room for claims a small image would refute: up to 64 GiB of nothing.
     case 1:
-      return Math.max(1, sizeBytes - 1 - random.below(4096));
+      return 2 ** (27 + random.below(10));
     case 2:
+      return Math.max(1, sizeBytes - 1 - random.below(4096));
+    case 3:
       return Math.max(512, Math.floor(random.below(sizeBytes) / 512) * 512);
     default:
       return sizeBytes + random.below(1 << 20);
