@@ -6,9 +6,10 @@ import type { FileCut } from './fileCut.ts';
 
 /** Lazily, so that the map of a huge disk never exists as objects at once. Adjacent zero ranges come out as one entry. */
 export function* fileMapEntries(cut: FileCut, table: CellTable, disk: number): Generator<MapEntry> {
+  const ids = new ChunkIds(table);
   let zero: { kind: 'zero'; offsetBytes: number; lengthBytes: number } | null = null;
   for (let index = cut.firstOfDisk[disk] ?? 0; index < (cut.firstOfDisk[disk + 1] ?? 0); index++) {
-    const entry = pieceEntry(cut, table, cut.mapOrder[index] ?? 0);
+    const entry = pieceEntry(cut, ids, cut.mapOrder[index] ?? 0);
     if (entry.kind === 'zero' && zero !== null && zero.offsetBytes + zero.lengthBytes === entry.offsetBytes) {
       zero.lengthBytes += entry.lengthBytes;
       continue;
@@ -20,14 +21,32 @@ export function* fileMapEntries(cut: FileCut, table: CellTable, disk: number): G
   if (zero !== null) yield zero;
 }
 
-function pieceEntry(cut: FileCut, table: CellTable, piece: number): MapEntry {
+function pieceEntry(cut: FileCut, ids: ChunkIds, piece: number): MapEntry {
   const chunk = cut.pieceChunk[piece] ?? 0;
-  const state = table.states[chunk];
   const place = { offsetBytes: cut.pieceOffset[piece] ?? 0, lengthBytes: cut.pieceBytes[piece] ?? 0 };
+  const state = ids.table.states[chunk];
   if (state === CELL_ZERO) return { kind: 'zero', ...place };
   if (state !== CELL_DATA) {
     throw new EngineError('WORKER_FAILED', `the chunk with byte ${place.offsetBytes} was left out by the workers`);
   }
-  const chunkId = Buffer.from(table.ids.subarray(chunk * ID_BYTES, (chunk + 1) * ID_BYTES));
-  return { kind: 'data', ...place, chunkId, chunkOffsetBytes: cut.pieceAt[piece] ?? 0 };
+  return { kind: 'data', ...place, chunkId: ids.of(chunk), chunkOffsetBytes: cut.pieceAt[piece] ?? 0 };
+}
+
+/** Neighbours on the disk are mostly of one chunk: its id is copied out of shared memory once. */
+class ChunkIds {
+  readonly table: CellTable;
+  #chunk = -1;
+  #id = Buffer.alloc(0);
+
+  constructor(table: CellTable) {
+    this.table = table;
+  }
+
+  of(chunk: number): Buffer {
+    if (chunk !== this.#chunk) {
+      this.#chunk = chunk;
+      this.#id = Buffer.from(this.table.ids.subarray(chunk * ID_BYTES, (chunk + 1) * ID_BYTES));
+    }
+    return this.#id;
+  }
 }
