@@ -59,7 +59,7 @@ async function measureWriter(store: Store, chunks: number): Promise<void> {
   const { knownChunks: memory, knownSlots } = await knownForRun({ store, ...key }, 1_000_000, new Set());
   const openMs = sinceMs(start);
   const known = knownChunks(memory, knownSlots);
-  const ids = randomFillSync(Buffer.alloc(6_400_000));
+  const ids = randomFillSync(Buffer.alloc(3_200_000));
   const claimAll = () => {
     const from = process.cpuUsage();
     for (let at = 0; at < ids.length; at += 32) known.claim(ids, at);

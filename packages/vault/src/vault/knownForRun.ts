@@ -6,6 +6,7 @@ import { packRowBytes } from '../index/segment.ts';
 import type { Store } from '../types.ts';
 
 const keyBytes = 12;
+const keysPerPiece = 4096;
 
 export interface KnownForRun {
   readonly knownChunks: SharedArrayBuffer;
@@ -38,20 +39,24 @@ export async function knownForRun(source: SegmentSource, more: number, without: 
   return { knownChunks: memory, knownSlots };
 }
 
-/** Packs in the store, by name and size; a million of them take 9 MB, and 16 more while they are listed. */
+/** Packs in the store, by name and size; a million of them take 9 MB, and 12 more while they are listed. */
 export async function presentPacks(store: Store): Promise<KnownChunks> {
-  let keys = Buffer.alloc(1024 * keyBytes);
-  let end = 0;
+  const pieces: Buffer[] = [];
+  let count = 0;
   for await (const { name, sizeBytes } of store.list('packs/')) {
     const hash = name.slice(name.lastIndexOf('/') + 1);
     if (!/^[0-9a-f]{64}$/.test(hash)) continue;
-    if (end === keys.length) keys = Buffer.concat([keys, Buffer.alloc(keys.length)]);
-    packKey(hash, sizeBytes).copy(keys, end);
-    end += keyBytes;
+    const place = count % keysPerPiece;
+    if (place === 0) pieces.push(Buffer.alloc(keysPerPiece * keyBytes));
+    packKey(hash, sizeBytes).copy(pieces.at(-1) ?? Buffer.alloc(0), place * keyBytes);
+    count += 1;
   }
-  const slots = knownSlotsFor(end / keyBytes);
+  const slots = knownSlotsFor(count);
   const present = knownChunks(allocateKnownChunks(slots), slots);
-  for (let at = 0; at < end; at += keyBytes) present.claim(keys, at);
+  for (let key = 0; key < count; key += 1) {
+    const piece = pieces[Math.floor(key / keysPerPiece)];
+    if (piece !== undefined) present.claim(piece, (key % keysPerPiece) * keyBytes);
+  }
   return present;
 }
 
