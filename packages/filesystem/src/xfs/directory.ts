@@ -31,6 +31,10 @@ export async function* readNames(volume: Volume, directory: Inode): AsyncGenerat
   const { blockBytes, directoryBlockBytes } = volume.superblock;
   const indexBlock = indexOffsetBytes / blockBytes;
   const runs = (await mapFile(volume, directory)).filter(({ logical }) => logical < indexBlock);
+  // Folders share no blocks, and what an inode says of its own count is no bound.
+  if (runs.reduce((sum, { count }) => sum + count, 0) > volume.superblock.blockCount) {
+    throw new FilesystemError('FS_DAMAGED', `folder ${directory.number} maps more blocks than the volume has`);
+  }
   for (const { start, end } of joined(runs)) {
     const endBytes = end * blockBytes;
     if ((start * blockBytes) % directoryBlockBytes !== 0 || endBytes % directoryBlockBytes !== 0) damaged(directory);
