@@ -40,15 +40,16 @@ export async function ready(page: Page): Promise<void> {
   await page.locator('[data-hydrated]').first().waitFor({ state: 'attached' });
 }
 
-/** Light and dark, wide and narrow: for people to look at. */
+/** Wide and light, narrow and dark: for people to look at. */
 export async function shoot(page: Page, folder: string, name: string): Promise<void> {
-  for (const scheme of ['light', 'dark'] as const) {
+  for (const [width, scheme] of [
+    [1440, 'light'],
+    [390, 'dark'],
+  ] as const) {
     await page.emulateMedia({ colorScheme: scheme });
-    for (const width of [1440, 390]) {
-      await page.setViewportSize({ width, height: 900 });
-      await page.waitForTimeout(150);
-      await page.screenshot({ path: join(folder, `${name}-${width}-${scheme}.png`) });
-    }
+    await page.setViewportSize({ width, height: 900 });
+    await page.waitForTimeout(150);
+    await page.screenshot({ path: join(folder, `${name}-${width}-${scheme}.png`) });
   }
   await page.emulateMedia({ colorScheme: 'light' });
   await page.setViewportSize({ width: 1440, height: 900 });
