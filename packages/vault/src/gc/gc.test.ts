@@ -64,6 +64,23 @@ describe('removing and sweeping', () => {
     expect((await readPoint(await open(), third.header.id)).equals(first.content)).toBe(true);
   });
 
+  it('[F24] forgets that a point was removed when nothing speaks of it any more', async () => {
+    const { clock, store, vault } = await world();
+    const made = [];
+    for (let minute = 0; minute < 3; minute += 1)
+      made.push(await writePoint(vault, store, noise('same', 9000), { ...small, ...at('a', minute) }));
+    const records = () => [...store.objects.keys()].filter((name) => name.startsWith('gc/removed-'));
+    for (const { header } of made.slice(0, 2)) await vault.removePoint(header.id);
+    clock.ms += 29 * 24 * hourMs;
+    await vault.collectGarbage();
+    expect(records()).toHaveLength(2);
+    clock.ms += 2 * 24 * hourMs;
+    await vault.collectGarbage();
+    // The third point still names the second.
+    expect(records()).toEqual([`gc/removed-${made[1]?.header.id}`]);
+    expect((await vault.verify({ level: 'content' })).damaged).toEqual([]);
+  });
+
   it('[F25] copies what is in use out of packs that are mostly garbage, and dedups against the copies', async () => {
     const { clock, store, vault, open } = await world();
     const kept = noise('kept', 2048);
@@ -210,7 +227,9 @@ describe('a run that sleeps through a sweep', () => {
 });
 
 describe('a sweeper that dies', () => {
-  it('[F25] at any of its calls: the next one goes on, nothing in use is lost, all garbage goes', async () => {
+  it('[F25] at any of its calls: the next one goes on, nothing in use is lost, all garbage goes', {
+    timeout: 300_000,
+  }, async () => {
     let lived = false;
     let dieAt = 0;
     for (; !lived; dieAt += 1) {

@@ -30,8 +30,8 @@ export interface GcCycle {
 export interface GcListing {
   /** Ascending. */
   readonly cycles: readonly GcCycle[];
-  /** Ids of points that were removed on purpose. */
-  readonly removed: ReadonlySet<string>;
+  /** Ids of points that were removed on purpose, and when by the store's clock. */
+  readonly removed: ReadonlyMap<string, number | null>;
   /** Hex names of packs known to be damaged. */
   readonly quarantined: ReadonlySet<string>;
 }
@@ -48,11 +48,11 @@ export function quarantineName(pack: string): string {
 
 export async function listGc(store: Store): Promise<GcListing> {
   const found = new Map<number, { steps: Set<GcStep>; markedAtMs: number | null }>();
-  const removed = new Set<string>();
+  const removed = new Map<string, number | null>();
   const quarantined = new Set<string>();
   for await (const { name, storedAtMs } of store.list('gc/')) {
     const point = /^gc\/removed-([0-9a-f]{32})$/.exec(name)?.[1];
-    if (point !== undefined) removed.add(point);
+    if (point !== undefined) removed.set(point, storedAtMs ?? null);
     const pack = /^gc\/quarantine-([0-9a-f]{64})$/.exec(name)?.[1];
     if (pack !== undefined) quarantined.add(pack);
     const [, digits, word] = /^gc\/(\d{16})-([a-z]+)$/.exec(name) ?? [];

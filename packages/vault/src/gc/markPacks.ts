@@ -8,12 +8,14 @@ import { encodeSegments } from '../index/segment.ts';
 import { PackingWriter } from '../pack/chunkWriter.ts';
 import { removePoint } from '../point/removePoint.ts';
 import type { SealedPack } from '../types.ts';
-import { encodeGc, type GcListing, isVoid, listGc, readVoidRule, stepName } from './gcObjects.ts';
+import { encodeGc, type GcListing, isVoid, listGc, readVoidRule, removedName, stepName } from './gcObjects.ts';
 import { forEachEntry, type GcRun, tableFor } from './gcRun.ts';
 import { type PackFacts, planMark } from './planGc.ts';
 import { lostPoints, type OpenedPoint, openManifest, pointNames, walkPoint } from './walkPoints.ts';
 
 const metaPackBytes = 4 << 20;
+/** A run may name a point that was removed while it ran: records outlive any run. */
+const recordKeptMs = 30 * 24 * 3_600_000;
 const dataPackBytes = 16 << 20;
 
 export interface Marked {
@@ -25,7 +27,7 @@ export interface Marked {
 
 /** Null when there is nothing to sweep, or another sweeper was faster. @throws VaultError `VAULT_DAMAGED`, `POINT_DAMAGED`: then nothing is marked. */
 export async function markPacks(run: GcRun, listing: GcListing, nowMs: number | null): Promise<Marked | null> {
-  const points = await livePoints(run, listing);
+  const points = await livePoints(run, listing, nowMs);
   const packs = await listPacks(run, listing);
   const known = await tableFor(run.store);
   await forEachEntry(run, (id, row) => {
@@ -53,7 +55,7 @@ export async function markPacks(run: GcRun, listing: GcListing, nowMs: number | 
 }
 
 /** Opens every manifest, removes void points, and stops when one was lost. */
-async function livePoints(run: GcRun, listing: GcListing): Promise<OpenedPoint[]> {
+async function livePoints(run: GcRun, listing: GcListing, nowMs: number | null): Promise<OpenedPoint[]> {
   const { store, config, keys } = run;
   const rule = await readVoidRule(store, listing, run.key);
   const points: OpenedPoint[] = [];
@@ -73,6 +75,11 @@ async function livePoints(run: GcRun, listing: GcListing): Promise<OpenedPoint[]
       'VAULT_DAMAGED',
       `nothing is swept while restore points are lost that nobody removed: ${lost.slice(0, 5).join(', ')}`,
     );
+  }
+  const named = new Set([...(rule?.witness ?? []), ...points.map((point) => point.body.previousId)]);
+  for (const [id, atMs] of listing.removed) {
+    if (named.has(id) || nowMs === null || atMs === null || nowMs - atMs < recordKeptMs) continue;
+    await store.remove(removedName(id));
   }
   return points;
 }
