@@ -367,6 +367,8 @@ export interface SealedPack {
 export interface PointWriter {
   readonly pointId: string;
   readonly seed: ChunkWriterSeed;
+  /** Whether this run may name the chunk without storing it: the vault had it when the run began, or the run stored it. */
+  knows(chunkId: Uint8Array): boolean;
   /** Takes map entries in device order, any cut; writes leaves and root as metadata chunks. */
   writeMap(entries: Iterable<MapEntry> | AsyncIterable<MapEntry>, deviceSizeBytes: number): Promise<{ mapRootId: string }>;
   /**

@@ -49,29 +49,36 @@ export function startBackupPool(input: PoolInput, op: Operation): BackupPool {
 
 class ThreadPool implements BackupPool {
   readonly #op: Operation;
+  readonly #input: PoolInput;
   readonly #control = createControl();
   readonly #counters: SharedArrayBuffer;
   readonly #checkpoints: Checkpoints;
-  readonly #threads: ReturnType<typeof startThread>[];
+  readonly #count: number;
+  /** Started with the first work: what goes before (planning) needs their memory. */
+  #threads: ReturnType<typeof startThread>[] = [];
   /** Settles when no thread is left. */
-  readonly #running: Promise<void>;
+  #running: Promise<void> = Promise.resolve();
   #failed: (error: unknown) => void = () => {};
   #onWorked: () => void = () => {};
   #done: WorkSize = { usedBytes: 0, chunkBytes: 0 };
   #current: WorkSize = { usedBytes: 0, chunkBytes: 0 };
   #ended = false;
 
-  constructor({ sources, writer, expectedBytes, describe }: PoolInput, op: Operation) {
+  constructor(input: PoolInput, op: Operation) {
     this.#op = op;
-    const count = threadsFor(expectedBytes, op.workers);
-    this.#counters = new SharedArrayBuffer(count * COUNTERS * 8);
-    this.#checkpoints = new Checkpoints(writer);
-    this.#threads = Array.from({ length: count }, (_, thread) => {
+    this.#input = input;
+    this.#count = threadsFor(input.expectedBytes, op.workers);
+    this.#counters = new SharedArrayBuffer(this.#count * COUNTERS * 8);
+    this.#checkpoints = new Checkpoints(input.writer);
+  }
+
+  #start({ sources, writer, describe }: PoolInput): void {
+    this.#threads = Array.from({ length: this.#count }, (_, thread) => {
       const job: BackupJob = { thread, seed: writer.seed, sources, control: this.#control, counters: this.#counters };
       return startThread(new URL('./backupWorker.ts', import.meta.url), job);
     });
     this.#running = runThreads<BackupReport>(this.#threads, {
-      signal: op.signal,
+      signal: this.#op.signal,
       stop: () => {
         stop(this.#control);
         // Those that wait for work have to be told.
@@ -95,6 +102,7 @@ class ThreadPool implements BackupPool {
   }
 
   async run(work: BackupWork, size: WorkSize): Promise<void> {
+    if (this.#threads.length === 0) this.#start(this.#input);
     this.#current = size;
     let missing = this.#threads.length;
     await new Promise<void>((resolve, reject) => {

@@ -4,11 +4,13 @@
  * Between two works it waits for an order; its packs fill on from one work to the next.
  */
 import { parentPort, workerData } from 'node:worker_threads';
+import { alignedBuffer } from '@diskfleet/disk';
 import { openChunkWriter } from '@diskfleet/vault';
+import { GROUP_BYTES } from '../cut/fileCut.ts';
 import { isStopped } from '../threads/control.ts';
 import { packError } from '../threads/threadErrors.ts';
 import { FilesReader } from './filesReader.ts';
-import { GridReader } from './gridReader.ts';
+import { GridReader, REGION_BYTES } from './gridReader.ts';
 import { holeFinder } from './holes.ts';
 import { SourceReader } from './sourceReader.ts';
 import { StoreDesk } from './storeDesk.ts';
@@ -23,16 +25,14 @@ async function run(job: BackupJob): Promise<void> {
   const readers = job.sources.map((source, disk) => new SourceReader(source, disk, holes));
   const writer = await openChunkWriter(job.seed);
   const desk = new StoreDesk(job, writer, (packs) => report({ kind: 'packs', packs }));
-  const grid = new GridReader(job, readers, desk);
-  let files: FilesReader | null = null;
+  const tools = { readers, desk, memory: alignedBuffer(Math.max(REGION_BYTES, GROUP_BYTES)) };
+  const grid = new GridReader(job, tools);
+  const files = new FilesReader(tools);
   try {
     for await (const order of orders()) {
       if (order.kind === 'finish') break;
       if (order.work.kind === 'grid') await grid.work(order.work);
-      else {
-        files ??= new FilesReader(readers, desk);
-        await files.work(order.work);
-      }
+      else await files.work(order.work);
       if (isStopped(job.control)) break;
       report({ kind: 'worked' });
     }

@@ -1,8 +1,8 @@
 /** Works off a file cut: reads group after group, wherever its pieces lie, and hands in the chunks. */
-
 import { GROUP_FIELDS } from '../cut/fileCut.ts';
 import { FileGroupReader } from '../cut/fileGroupReader.ts';
 import { takeNext } from '../threads/control.ts';
+import type { ThreadTools } from './gridReader.ts';
 import type { SourceReader } from './sourceReader.ts';
 import type { StoreDesk } from './storeDesk.ts';
 import type { FilesWork } from './work.ts';
@@ -10,9 +10,10 @@ import type { FilesWork } from './work.ts';
 export class FilesReader {
   readonly #readers: readonly SourceReader[];
   readonly #desk: StoreDesk;
-  readonly #group = new FileGroupReader();
+  readonly #group: FileGroupReader;
 
-  constructor(readers: readonly SourceReader[], desk: StoreDesk) {
+  constructor({ readers, desk, memory }: ThreadTools) {
+    this.#group = new FileGroupReader(memory);
     this.#readers = readers;
     this.#desk = desk;
   }

@@ -1,12 +1,18 @@
 /** Works off a grid: reads region after region (from the disk, or from what was captured), blanks what is free, hands in its cells. */
-import { alignedBuffer } from '@diskfleet/disk';
 import { takeNext } from '../threads/control.ts';
 import { CELL_BYTES, loadRegion, REGION_CELLS, type Region } from './grid.ts';
 import type { SourceReader } from './sourceReader.ts';
 import type { StoreDesk } from './storeDesk.ts';
 import type { BackupJob, GridWork } from './work.ts';
 
-const REGION_BYTES = CELL_BYTES * REGION_CELLS;
+export const REGION_BYTES = CELL_BYTES * REGION_CELLS;
+
+/** What the readers of one thread share. */
+export interface ThreadTools {
+  readonly readers: readonly SourceReader[];
+  readonly desk: StoreDesk;
+  readonly memory: Buffer;
+}
 
 /** Reading over a gap is cheaper than another read. */
 const NEAR_BYTES = 128 * 1024;
@@ -21,17 +27,18 @@ export class GridReader {
   readonly #job: BackupJob;
   readonly #readers: readonly SourceReader[];
   readonly #desk: StoreDesk;
-  readonly #buffer = alignedBuffer(REGION_BYTES);
+  readonly #buffer: Buffer;
   /** `#buffer`, cell by cell. */
-  readonly #cells = Array.from({ length: REGION_CELLS }, (_, cell) =>
-    this.#buffer.subarray(cell * CELL_BYTES, (cell + 1) * CELL_BYTES),
-  );
+  readonly #cells: readonly Buffer[];
   readonly #region: Region = { disk: 0, firstCell: 0, cells: 0, firstOrdinal: 0, firstExtent: 0 };
 
-  constructor(job: BackupJob, readers: readonly SourceReader[], desk: StoreDesk) {
+  /** `memory`: page-aligned, at least `REGION_BYTES`; others may use it between two works. */
+  constructor(job: BackupJob, { readers, desk, memory }: ThreadTools) {
     this.#job = job;
     this.#readers = readers;
     this.#desk = desk;
+    this.#buffer = memory;
+    this.#cells = Array.from({ length: REGION_CELLS }, (_, cell) => memory.subarray(cell * CELL_BYTES, (cell + 1) * CELL_BYTES));
   }
 
   /** Takes regions until none is left or the run is stopped. */

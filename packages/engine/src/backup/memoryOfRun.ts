@@ -9,8 +9,6 @@ import type { SourceImage } from './sourceImage.ts';
 export interface MemoryOfRun {
   /** The last point of this series as it was remembered; null for a full backup, or when there is nothing to build on. */
   readonly last: Remembered | null;
-  /** Whether the vault still holds a chunk that `last` names. */
-  has(chunkId: Uint8Array): boolean;
   /** What goes into `notes`, for the next run. */
   notes: Uint8Array;
   /** The point is durable: live sources count from its moment, the map is remembered. A failure costs the next run time, not data. */
@@ -28,11 +26,8 @@ export async function openMemory(vault: Vault, request: BackupRequest, lineage: 
     (found.pointId === lineage.parent?.id || lineage.method === 'differential') &&
     found.disks.length === disks.length &&
     found.disks.every((name, index) => name === disks[index]);
-  const last = fits ? found : null;
-  const lost = last === null ? new Set() : await lostChunks(vault, last);
   const run: MemoryOfRun = {
-    last,
-    has: (chunkId) => !lost.has(hex(chunkId)),
+    last: fits ? found : null,
     notes: new Uint8Array(),
     async keep(pointId, scanned, image) {
       for (const { disk } of scanned) await disk.live?.keep(pointId);
@@ -42,30 +37,6 @@ export async function openMemory(vault: Vault, request: BackupRequest, lineage: 
     },
   };
   return run;
-}
-
-/** Most ids the vault is asked for at once. */
-const IDS_AT_ONCE = 65_536;
-
-/** What `last` names and the vault has no more: hardly ever anything. */
-async function lostChunks(vault: Vault, last: Remembered): Promise<Set<string>> {
-  const lost = new Set<string>();
-  let group: Uint8Array[] = [];
-  const ask = async () => {
-    await vault.lookUp(group);
-    for (const id of group) if (vault.locate(id) === null) lost.add(hex(id));
-    group = [];
-  };
-  for (const id of last.chunkIds()) {
-    group.push(id);
-    if (group.length === IDS_AT_ONCE) await ask();
-  }
-  await ask();
-  return lost;
-}
-
-function hex(id: Uint8Array): string {
-  return Buffer.from(id).toString('hex');
 }
 
 function nameOf({ name, model, serial, path }: DiskToBackUp): string {

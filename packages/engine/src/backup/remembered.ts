@@ -24,8 +24,6 @@ export interface RememberedHead {
 
 export interface Remembered extends RememberedHead {
   entries(disk: number): Iterable<MapEntry>;
-  /** Every chunk of all maps, once a disk. */
-  chunkIds(): Iterable<Uint8Array>;
   readonly notes: Buffer;
 }
 
@@ -135,11 +133,6 @@ function readBody(body: Buffer): Remembered | null {
     pointId,
     disks,
     notes,
-    *chunkIds() {
-      for (const { ids } of maps) {
-        for (let id = 0; id < ids.length; id += ID_BYTES) yield ids.subarray(id, id + ID_BYTES);
-      }
-    },
     entries: (disk) => {
       const map = maps[disk];
       return map === undefined ? [] : readMap(map);

@@ -28,13 +28,18 @@ export interface PieceSource {
 }
 
 export class FileGroupReader {
-  readonly #buffer = alignedBuffer(GROUP_BYTES);
+  readonly #buffer: Buffer;
   readonly #staging = alignedBuffer(STAGED_BYTES + 2 * PAGE_BYTES);
   /** Where each chunk of the group begins in `#buffer`, and where the last one ends. */
   readonly #starts = new Uint32Array(GROUP_BYTES / PAGE_BYTES + 1);
   #firstChunk = 0;
   /** How many chunks are loaded. */
   chunkCount = 0;
+
+  /** @param memory page-aligned, at least `GROUP_BYTES`; others may use it between two groups */
+  constructor(memory: Buffer) {
+    this.#buffer = memory;
+  }
 
   /** @returns bytes read from the disk */
   load(cut: FileCut, group: number, source: PieceSource): number {

@@ -32,6 +32,12 @@ export class RecordList {
     this.#length += RECORD_BYTES;
   }
 
+  /** The records of another list, as it encoded them. */
+  addAll(encoded: Uint8Array): void {
+    for (let at = MAGIC.length; at < encoded.length; at += RECORD_BYTES)
+      this.add(Buffer.from(encoded.subarray(at, at + RECORD_BYTES)));
+  }
+
   encode(): Buffer {
     return Buffer.concat([MAGIC, this.#memory.subarray(0, this.#length)]);
   }

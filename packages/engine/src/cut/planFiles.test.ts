@@ -1,6 +1,6 @@
 /** The file cutter on volumes made up at random, honest and lying. A failure prints its seed. */
 import { createHash } from 'node:crypto';
-import { type Extent, intersectExtents, mergeExtents, subtractExtents, sumBytes } from '@diskfleet/disk';
+import { alignedBuffer, type Extent, intersectExtents, mergeExtents, subtractExtents, sumBytes } from '@diskfleet/disk';
 import { type FileExtent, type FileLayout, FilesystemError } from '@diskfleet/filesystem';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -82,7 +82,7 @@ function piecesOf(cut: FileCut): { offset: number; bytes: number; chunk: number;
 
 /** What a worker makes of a cut: content of every chunk. Reads past what was asked for are filled with other bytes. */
 function readChunks(cut: FileCut, disk: Buffer): Buffer[] {
-  const reader = new FileGroupReader();
+  const reader = new FileGroupReader(alignedBuffer(GROUP_BYTES));
   const chunks: Buffer[] = [];
   const source: PieceSource = {
     isHole: () => false,

@@ -75,6 +75,10 @@ class StoringPointWriter implements PointWriter {
     this.meta = new PackingWriter(metaSeed, { store: context.store, kind: 'meta' });
   }
 
+  knows(chunkId: Uint8Array): boolean {
+    return this.known.has(Buffer.from(chunkId.buffer, chunkId.byteOffset, chunkId.length));
+  }
+
   private mustBeOpen(): void {
     if (this.state !== 'open') throw new VaultError('VAULT_STORE_FAILED', `this run was already ${this.state}`);
   }

@@ -41,8 +41,8 @@ import { rebuildIndex, repairVault } from './rebuildIndex.ts';
 import { VaultIndex } from './vaultIndex.ts';
 import { type VerifyOptions, verifyVault } from './verify.ts';
 
-/** 12 MiB: two per writer keep a run of three threads below 300 MB; packs of 32 MiB measured no faster. */
-const packTargetBytes = 12 << 20;
+/** 10 MiB: two per writer keep a run of three threads below 300 MB; packs of 32 MiB measured no faster. */
+const packTargetBytes = 10 << 20;
 const manifestsAtOnce = 8;
 const lookedUpAtOnce = 1 << 16;
 const compressionLevels = { fast: -5, balanced: 1, best: 9, none: null } as const;
