@@ -2,6 +2,7 @@
 const benches: Record<string, () => Promise<unknown>> = {
   dedup: () => import('./dedup/main.ts'),
   engine: () => import('./engine/main.ts'),
+  trace: () => import('./trace/main.ts'),
   live: () => import('../e2e/live/main.ts'),
 };
 

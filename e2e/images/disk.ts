@@ -190,7 +190,8 @@ export async function changeDisk(path: string, plan: DiskPlan, round: number): P
   );
 }
 
-function changeTree(mount: string, round: number, plan: DiskPlan): void {
+/** The ext4 part of a round of change, on a mounted volume. */
+export function changeTree(mount: string, round: number, plan: DiskPlan): void {
   const random = seeded(`${plan.seed}-change-${round}`);
   const budgetBytes = (plan.extFilesMib / 85) * MIB;
   const fresh = join(mount, 'new', String(round));
