@@ -4,18 +4,44 @@
  */
 import { type BlockDevice, DiskError } from '@diskfleet/disk';
 
-/** Reads of at least a piece go straight through. Closing the result leaves `device` open. */
+/** A piece in memory or on its way there. `users` wait for it: its memory is theirs until they have copied what they want. */
+interface Piece {
+  readonly bytes: Promise<Uint8Array>;
+  memory: Uint8Array | null;
+  users: number;
+}
+
+/**
+ * Reads of at least a piece go straight through. Closing the result leaves `device` open. The memory of pieces is used again: fresh
+ * buffers for each would cost more in collecting them than reading does.
+ */
 export function pieceCache(device: BlockDevice, { pieceBytes, pieces }: { pieceBytes: number; pieces: number }): BlockDevice {
-  const kept = new Map<number, Promise<Uint8Array>>();
-  const load = (index: number): Promise<Uint8Array> => {
-    const found = kept.get(index);
+  const kept = new Map<number, Piece>();
+  const spare: Uint8Array[] = [];
+  const start = (index: number): Piece => {
+    const memory = spare.pop() ?? new Uint8Array(pieceBytes);
+    const offsetBytes = index * pieceBytes;
+    const bytes = memory.subarray(0, Math.min(pieceBytes, device.sizeBytes - offsetBytes));
+    const piece: Piece = { bytes: device.read(offsetBytes, bytes).then(() => bytes), memory: null, users: 0 };
+    piece.bytes.then(
+      () => {
+        piece.memory = memory;
+      },
+      // A failed read is not kept: whoever asks again tries again.
+      () => kept.get(index) === piece && kept.delete(index),
+    );
+    return piece;
+  };
+  const load = (index: number): Piece => {
+    const piece = kept.get(index) ?? start(index);
     kept.delete(index);
-    const piece = found ?? readPiece(device, index * pieceBytes, pieceBytes);
     kept.set(index, piece);
-    // A failed read is not kept: whoever asks again tries again.
-    if (!found) piece.catch(() => kept.get(index) === piece && kept.delete(index));
-    const oldest = kept.keys().next();
-    if (kept.size > pieces && !oldest.done) kept.delete(oldest.value);
+    const oldest = kept.entries().next();
+    if (kept.size > pieces && !oldest.done) {
+      const [number, { memory, users }] = oldest.value;
+      kept.delete(number);
+      if (memory !== null && users === 0) spare.push(memory);
+    }
     return piece;
   };
   return {
@@ -29,17 +55,17 @@ export function pieceCache(device: BlockDevice, { pieceBytes, pieces }: { pieceB
       for (let done = 0; done < target.length; ) {
         const index = Math.floor((offsetBytes + done) / pieceBytes);
         const from = offsetBytes + done - index * pieceBytes;
-        const part = (await load(index)).subarray(from, from + target.length - done);
-        target.set(part, done);
-        done += part.length;
+        const piece = load(index);
+        piece.users += 1;
+        try {
+          const part = (await piece.bytes).subarray(from, from + target.length - done);
+          target.set(part, done);
+          done += part.length;
+        } finally {
+          piece.users -= 1;
+        }
       }
     },
     async close() {},
   };
-}
-
-async function readPiece(device: BlockDevice, offsetBytes: number, pieceBytes: number): Promise<Uint8Array> {
-  const bytes = new Uint8Array(Math.min(pieceBytes, device.sizeBytes - offsetBytes));
-  await device.read(offsetBytes, bytes);
-  return bytes;
 }
