@@ -278,7 +278,7 @@ export const failureTexts = {
   },
   WORKER_FAILED: {
     what: 'A worker stopped unexpectedly.',
-    data: 'Earlier restore points are intact; this run made none.',
+    data: 'Restore points are intact. A backup that stopped made none; the target of a restore that stopped is incomplete and carries no partition table.',
     todo: 'Run again; if it repeats, report it with the run log.',
   },
   ...fleetFailures,
