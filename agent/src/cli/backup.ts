@@ -9,7 +9,7 @@ import type { PlatformDisk } from '../platform/types.ts';
 import { formatBytes, formatTable } from '../words.ts';
 import type { Args, Cli, Command, CommandResult } from './command.ts';
 import { noMore, required } from './parse.ts';
-import { backupOptions, runBackup } from './runBackup.ts';
+import { backupOptions, choicesOf, runBackup } from './runBackup.ts';
 
 const planOnly = { type: 'boolean', help: 'Show what would be taken and left out, and stop.' } as const;
 
@@ -28,9 +28,10 @@ again, and for the rest its volumes are held still for a fraction of a second.`,
     'diskfleet backup disk disk.img --vault vault --method full --json',
   ],
   async run(cli, args) {
+    const choices = choicesOf(args);
     required(args.positionals[0], 'The disk or file');
     const disks = await findAll(cli, args.positionals);
-    return runBackup(cli, args, { kind: 'disk', disks: disks.map((disk) => ({ disk })) });
+    return runBackup(cli, args, { choices, kind: 'disk', disks: disks.map((disk) => ({ disk })) });
   },
 };
 
@@ -53,6 +54,7 @@ A restore keeps what was left out where the target has it. With --disk the syste
     'diskfleet backup system --disk pc.img --vault vault --plan-only --json',
   ],
   async run(cli, args) {
+    choicesOf(args);
     noMore(args.positionals, 0);
     const named = await findAll(cli, args.list('disk'));
     const present =
@@ -89,6 +91,7 @@ keeps the other partitions where the target has them. A partition's device (/dev
     'diskfleet backup partition /dev/sda3 --vault vault',
   ],
   async run(cli, args) {
+    choicesOf(args);
     const disks = await partitionsOf(cli, args);
     const present = disks.map(({ disk }) => disk);
     const choice = disks.map(({ disk, partitions }) => ({ key: disk.key, partitions }));
@@ -139,7 +142,12 @@ async function backUpChosen(cli: Cli, args: Args, { chosen, kind, source }: Chos
   const { selection, disks } = chosen;
   if (args.flag('plan-only')) return { json: planOf(selection), text: planText(selection) };
   if (!cli.json) await cli.stderr.write(`${planText(selection)}\n\n`);
-  const { json, ...result } = await runBackup(cli, args, { kind, disks, ...(source !== undefined && { source }) });
+  const { json, ...result } = await runBackup(cli, args, {
+    choices: choicesOf(args),
+    kind,
+    disks,
+    ...(source !== undefined && { source }),
+  });
   const made = typeof json === 'object' ? json : {};
   return { ...result, json: { ...made, ...planOf(selection) } };
 }

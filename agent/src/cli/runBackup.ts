@@ -41,7 +41,26 @@ export const backupOptions: Readonly<Record<string, OptionSpec>> = {
   'allow-inconsistent': { type: 'boolean', help: 'Back up a disk in use that cannot be held still: half old, half new.' },
 };
 
+/** What the options say. */
+interface Choices {
+  readonly method: BackupRequest['method'];
+  readonly compression: BackupRequest['compression'];
+  readonly cutter?: 'grid' | 'files';
+  readonly sectorBySector: boolean;
+  readonly leaveOut: (typeof volatileContents)[number][];
+}
+
+/** Looked at before any disk is: wrong usage is told first. @throws AgentError `USAGE` */
+export function choicesOf(args: Args): Choices {
+  const method = oneOf(args.text('method'), ['incremental', 'full', 'differential'], '--method');
+  const compression = oneOf(args.text('compression'), ['balanced', 'fast', 'best', 'none'], '--compression');
+  const cutter = args.text('cutter') === null ? undefined : oneOf(args.text('cutter'), ['grid', 'files'], '--cutter');
+  const sectorBySector = args.flag('sector-by-sector');
+  return { method, compression, ...(cutter && { cutter }), sectorBySector, leaveOut: leaveOutOf(args, sectorBySector) };
+}
+
 export interface WantedBackup {
+  readonly choices: Choices;
   readonly kind: BackupRequest['kind'];
   readonly disks: readonly ChosenDisk[];
   /** Absent: named after the disks. */
@@ -49,12 +68,7 @@ export interface WantedBackup {
 }
 
 export async function runBackup(cli: Cli, args: Args, wanted: WantedBackup): Promise<CommandResult> {
-  const { kind, disks } = wanted;
-  const method = oneOf(args.text('method'), ['incremental', 'full', 'differential'], '--method');
-  const compression = oneOf(args.text('compression'), ['balanced', 'fast', 'best', 'none'], '--compression');
-  const cutter = args.text('cutter') === null ? undefined : oneOf(args.text('cutter'), ['grid', 'files'], '--cutter');
-  const sectorBySector = args.flag('sector-by-sector');
-  const leaveOut = leaveOutOf(args, sectorBySector);
+  const { kind, disks, choices } = wanted;
   const options = {
     allowInconsistent: args.flag('allow-inconsistent'),
     writesTo: vaultFolder(namedVault(cli, args)),
@@ -65,15 +79,11 @@ export async function runBackup(cli: Cli, args: Args, wanted: WantedBackup): Pro
     const { op, end } = operationOf(cli);
     const request = {
       kind,
-      method,
-      compression,
-      ...(cutter && { cutter }),
+      ...choices,
       trustMetadata: args.flag('trust-metadata'),
-      leaveOut,
       disks: disks.map((one) => toBackUp(one, held)),
       ...(await machineOf(cli)),
       source: wanted.source ?? seriesOf(kind, disks, seriesName),
-      sectorBySector,
     };
     try {
       const memory = backupMemory(agentFolder(cli.env), { ...request, vaultId: vault.id });
