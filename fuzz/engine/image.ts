@@ -6,6 +6,8 @@ import { PAGE_BYTES, type SeedImage } from './seedImage.ts';
 
 const noPage = new Uint8Array(PAGE_BYTES);
 
+const LARGEST_BUFFER_BYTES = 32 * 1024 * 1024;
+
 export class Image {
   readonly seed: SeedImage;
   readonly sizeBytes: number;
@@ -55,9 +57,9 @@ export class Image {
     return target;
   }
 
-  /** All bytes at once, for parsers that take a buffer. */
+  /** All bytes at once, for parsers that take a buffer: objects and messages are read whole, so a larger one never gets to them. */
   bytes(): Buffer {
-    const all = this.slice(0, this.sizeBytes);
+    const all = this.slice(0, Math.min(this.sizeBytes, LARGEST_BUFFER_BYTES));
     this.onRead?.(0, all);
     return all;
   }

@@ -7,8 +7,18 @@ export function sealText(value: unknown): Buffer {
   return Buffer.from(`${line}${sha256(line).toString('hex')}\n`);
 }
 
+/** Config, keys and sessions have a few hundred bytes. */
+const largestBytes = 64 << 10;
+
+/** @throws VaultError `VAULT_DAMAGED` for an object that is none of these, before anything is made of it. */
+export function checkTextSize(bytes: Uint8Array, name: string): void {
+  if (bytes.length <= largestBytes) return;
+  throw new VaultError('VAULT_DAMAGED', `${name} is damaged: it has ${bytes.length} bytes, more than such an object ever has`);
+}
+
 /** The JSON value, unchecked but for its hash. @throws VaultError `VAULT_DAMAGED`. */
 export function openText(bytes: Uint8Array, name: string): unknown {
+  checkTextSize(bytes, name);
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   const end = text.indexOf(10) + 1;
   const line = text.subarray(0, end);

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { VaultError } from '../errors.ts';
 import { deriveKey, hmac } from '../keys/derive.ts';
 import type { VaultKeys } from '../types.ts';
-import { openText, sealText } from './checkedText.ts';
+import { checkTextSize, openText, sealText } from './checkedText.ts';
 
 export const configName = 'config';
 export const formatVersion = 1;
@@ -58,6 +58,7 @@ export function encodeConfig(config: VaultConfig): Buffer {
 
 /** @throws VaultError `VAULT_TOO_NEW` (naming both versions), `VAULT_DAMAGED`. */
 export function decodeConfig(bytes: Uint8Array): VaultConfig {
+  checkTextSize(bytes, configName);
   refuseNewer(bytes);
   const parsed = configShape.safeParse(openText(bytes, configName));
   if (!parsed.success) throw new VaultError('VAULT_DAMAGED', `the vault's config is damaged: ${z.prettifyError(parsed.error)}`);
