@@ -1,9 +1,12 @@
 import { backupDiskCommand, backupPartitionCommand, backupSystemCommand } from './backup.ts';
 import type { Command } from './command.ts';
+import { copyCommand } from './copyPoint.ts';
 import { disksCommand } from './disks.ts';
 import { enrolCommand } from './enrol.ts';
 import { exploreCommand } from './explore.ts';
+import { exportCommand } from './export.ts';
 import { gcCommand } from './gc.ts';
+import { importCommand } from './import.ts';
 import { inspectCommand } from './inspect.ts';
 import { pointsCommand } from './points.ts';
 import { pruneCommand } from './prune.ts';
@@ -31,6 +34,9 @@ export const commands: readonly Command[] = [
   pointsCommand,
   exploreCommand,
   restoreCommand,
+  exportCommand,
+  importCommand,
+  copyCommand,
   enrolCommand,
   runCommand,
 ];

@@ -7,7 +7,7 @@ import { getFiles } from './getFiles.ts';
 import { noMore, required } from './parse.ts';
 import { diskIndexOf } from './restore.ts';
 import { selectPoint } from './selectPoint.ts';
-import { openVaultFor, vaultOptions, withVault } from './vaultAccess.ts';
+import { openVaultFor, pointVault, vaultOptions, withVault } from './vaultAccess.ts';
 
 export const exploreCommand: Command = {
   name: 'explore',
@@ -36,7 +36,7 @@ says otherwise; symbolic links are never followed.`,
     const act = verbs[required(verb, 'What to do (ls, stat, cat or get)')];
     if (act === undefined) throw new AgentError('USAGE', `"${verb}" is not one of ls, stat, cat, get`);
     if (verb === 'cat' && cli.json) throw new AgentError('USAGE', 'cat writes the bytes of the file: use it without --json');
-    return withVault(await openVaultFor(cli, args, 'full'), async (vault) => {
+    return withVault(await openVaultFor(cli, args, 'full', pointVault(cli, args, point)), async (vault) => {
       const pointId = selectPoint(await vault.listPoints(), point).id;
       const where = { vault, pointId, diskIndex: diskIndexOf(args), path, destination };
       return act(cli, args, where);

@@ -18,7 +18,7 @@ usage: diskfleet <command> [options]
 ${groups.join('\n\n')}
 
 Everywhere a disk is expected, a regular file is one. A restore point is an id, the beginning of one (6 characters or more),
-"latest", or "<machine>/<source>@<time>". A path inside an image starts with the partition number: /2/usr/share.
+"latest", "<machine>/<source>@<time>", or a file made by export. A path inside an image starts with the partition number: /2/usr/share.
 
 Options of every command
   --json   ${commonOptions.json?.help}

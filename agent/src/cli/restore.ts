@@ -13,7 +13,7 @@ import { noMore, required } from './parse.ts';
 import { planText } from './planText.ts';
 import { ask } from './prompt.ts';
 import { selectPoint } from './selectPoint.ts';
-import { namedVault, openVaultFor, vaultOptions, withVault } from './vaultAccess.ts';
+import { openVaultFor, pointVault, vaultOptions, withVault } from './vaultAccess.ts';
 
 /** The plan was shown and nobody confirmed it; with `--json` it is printed beside the error. */
 export class RefusedPlan extends AgentError {
@@ -58,7 +58,7 @@ them is written. With --path, files and folders of the image are put into the fo
     const selector = required(args.positionals[0], 'The restore point');
     noMore(args.positionals, 1);
     const to = required(args.text('to'), 'The target (--to)');
-    return withVault(await openVaultFor(cli, args, 'full'), async (vault) => {
+    return withVault(await openVaultFor(cli, args, 'full', pointVault(cli, args, selector)), async (vault) => {
       const pointId = selectPoint(await vault.listPoints(), selector).id;
       const where = { pointId, diskIndex: diskIndexOf(args) };
       if (args.list('path').length > 0) return getFiles(cli, args, { vault, ...where, paths: args.list('path'), to });
@@ -114,10 +114,14 @@ async function restoreDisk(cli: Cli, args: Args, { vault, pointId, diskIndex, pa
 /** What the platform forbids, and the vault itself: overwriting one of its packs would destroy what is being restored. */
 async function guardsOf(cli: Cli, args: Args): Promise<RestoreGuards> {
   const platform = platformGuards(cli.platform());
-  const place = namedVault(cli, args);
+  const place = pointVault(cli, args, args.positionals[0]);
   const folder = place.kind === 'directory' ? await realpath(place.path) : null;
+  const file = place.kind === 'file' ? await realpath(place.path) : null;
   return {
     async whyForbidden(path) {
+      if (file !== null && (path === file || path.startsWith(`${file}.`))) {
+        return { code: 'TARGET_IS_SOURCE', text: `${path} is the file that is restored from` };
+      }
       if (folder !== null && path.startsWith(folder.endsWith(sep) ? folder : folder + sep)) {
         return { code: 'TARGET_IS_SOURCE', text: `${path} lies inside the vault that is restored from` };
       }

@@ -41,6 +41,22 @@ async function givenPassphrase(cli: Cli, args: Args): Promise<string | null> {
   return text;
 }
 
+/** The passphrase of a second vault or file, from its own option or variable; null when neither was given. */
+export async function otherPassphrase(
+  cli: Cli,
+  args: Args,
+  source: { option: string; variable: string },
+): Promise<string | null> {
+  const file = args.text(source.option);
+  return firstLine(file === null ? cli.env[source.variable] : await readSecretFile(file));
+}
+
+function firstLine(text: string | undefined): string | null {
+  const line = text?.split(/\r?\n/)[0];
+  if (line === '') throw new AgentError('INVALID_INPUT', 'the passphrase is empty');
+  return line ?? null;
+}
+
 async function readSecretFile(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');

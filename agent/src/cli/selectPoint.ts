@@ -1,5 +1,6 @@
 import type { PointHeader } from '@diskfleet/vault';
 import { AgentError } from '../errors.ts';
+import { portableFile } from './portable.ts';
 
 const MIN_PREFIX = 6;
 
@@ -15,7 +16,9 @@ export interface ListedPoints {
  * over: the next older point is another state of the disk than the one asked for.
  * @throws AgentError `POINT_NOT_FOUND`, `POINT_AMBIGUOUS`, `POINT_DAMAGED`
  */
-export function selectPoint({ points, unreadable }: ListedPoints, selector: string): PointHeader {
+export function selectPoint({ points, unreadable }: ListedPoints, text: string): PointHeader {
+  // A portable file holds one point.
+  const selector = portableFile(text) === null ? text : 'latest';
   refuseDamaged(points, unreadable, selector);
   if (points.length === 0) throw new AgentError('POINT_NOT_FOUND', 'the vault holds no restore point');
   if (selector === 'latest') return newest(points);

@@ -1,9 +1,11 @@
 /** Opens the vault a command names, with as much key as the command needs. */
+import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { openVault, type StoreConfig, type Vault } from '@diskfleet/vault';
 import { AgentError } from '../errors.ts';
 import type { Args, Cli, OptionSpec } from './command.ts';
 import { required } from './parse.ts';
+import { portableFile } from './portable.ts';
 import { askedUnlock, givenUnlock, keyOptions } from './secrets.ts';
 
 export const vaultOptions: Readonly<Record<string, OptionSpec>> = {
@@ -19,17 +21,23 @@ export function vaultPlace(text: string): StoreConfig {
   return { kind: 'directory', path: resolve(text) };
 }
 
+/** The vault a restore point is in: a portable file is one by itself. @throws AgentError `USAGE` */
+export function pointVault(cli: Cli, args: Args, selector: string | undefined): StoreConfig {
+  return (selector === undefined ? null : portableFile(selector)) ?? namedVault(cli, args);
+}
+
 /** @throws AgentError `USAGE` */
 export function namedVault(cli: Cli, args: Args): StoreConfig {
-  return vaultPlace(required(args.text('vault') ?? cli.env.DISKFLEET_VAULT, 'The vault (--vault FOLDER)'));
+  const text = required(args.text('vault') ?? cli.env.DISKFLEET_VAULT, 'The vault (--vault FOLDER)');
+  const isFile = statSync(text, { throwIfNoEntry: false })?.isFile() === true;
+  return (isFile ? portableFile(text) : null) ?? vaultPlace(text);
 }
 
 /**
  * `list`: no key is asked for, since headers of points are readable without. `full`: an encrypted vault is opened with its
  * keys, asking for the passphrase when none was given.
  */
-export async function openVaultFor(cli: Cli, args: Args, need: 'list' | 'full'): Promise<Vault> {
-  const place = namedVault(cli, args);
+export async function openVaultFor(cli: Cli, args: Args, need: 'list' | 'full', place = namedVault(cli, args)): Promise<Vault> {
   const given = await givenUnlock(cli, args);
   if (given !== null) return openVault(place, given);
   const vault = await openVault(place, { kind: 'none' });

@@ -4,7 +4,7 @@ import type { Args, Cli, Command, CommandResult } from './command.ts';
 import { operationOf } from './operation.ts';
 import { noMore } from './parse.ts';
 import { selectPoint } from './selectPoint.ts';
-import { openVaultFor, vaultOptions, withVault } from './vaultAccess.ts';
+import { openVaultFor, pointVault, vaultOptions, withVault } from './vaultAccess.ts';
 
 export const verifyCommand: Command = {
   name: 'verify',
@@ -27,7 +27,9 @@ same data store anew what they held. It deletes no data. Damage is named object 
     const report = await verifyWithKeys(cli, args, level);
     const result = resultOf(report);
     if (!args.flag('repair') || report.damaged.length === 0) return result;
-    const repaired = await withVault(await openVaultFor(cli, args, 'full'), (vault) => vault.repair(report, cli.signal));
+    const repaired = await withVault(await openVaultFor(cli, args, 'full', pointVault(cli, args, args.positionals[0])), (vault) =>
+      vault.repair(report, cli.signal),
+    );
     const { quarantined, rebuilt } = repaired;
     const lines = [
       `Put ${plural(quarantined.length, 'pack')} in quarantine and listed ${plural(rebuilt.listedPacks, 'pack')} anew.`,
@@ -50,8 +52,8 @@ async function verifyWithKeys(cli: Cli, args: Args, level: Level): Promise<Verif
 }
 
 async function verifyOnce(cli: Cli, args: Args, { level, need }: { level: Level; need: 'list' | 'full' }): Promise<VerifyReport> {
-  return withVault(await openVaultFor(cli, args, need), async (vault) => {
-    const selector = args.positionals[0];
+  const selector = args.positionals[0];
+  return withVault(await openVaultFor(cli, args, need, pointVault(cli, args, selector)), async (vault) => {
     const point = selector === undefined ? {} : { pointId: selectPoint(await vault.listPoints(), selector).id };
     const { op, end } = operationOf(cli);
     const none = { newBytes: 0, storedBytes: 0, skippedBytes: 0 };

@@ -1,6 +1,7 @@
 export { backup } from './backup/backup.ts';
 export { EngineError, type EngineErrorCode } from './errors.ts';
 export { explore } from './explore/explore.ts';
+export { exportRaw } from './export/exportRaw.ts';
 export { type FoundSystems, lookForSystems, mountedByFstab } from './layout/lookForSystems.ts';
 export { readLayout } from './layout/readLayout.ts';
 export { readUsedDisk } from './layout/readUsedDisk.ts';

@@ -162,9 +162,34 @@ export const failureTexts = {
     todo: 'Check the vault service and the network, then run again: what was stored is reused.',
   },
   VAULT_REFUSED: {
-    what: 'The vault service refused the request.',
+    what: 'The vault refused the request.',
     data: noHarm,
-    todo: 'The permission was missing, too old or for another vault: start the job again from the console.',
+    todo: 'A portable file is never changed: import it first. A vault service refuses permissions that are missing, too old or for another vault: start the job again from the console.',
+  },
+  TOOL_MISSING: {
+    what: 'A program that this needs is not installed.',
+    data: 'Nothing was written.',
+    todo: 'Install it and run again, or export to .raw, which needs none.',
+  },
+  EXPORT_FAILED: {
+    what: 'The image could not be made.',
+    data: 'The restore point is not touched; nothing is left of the image.',
+    todo: 'Look at what the tool said: the format may not hold a disk of this size. Export to .raw holds any.',
+  },
+  PORTABLE_EXISTS: {
+    what: 'A file of this name exists already.',
+    data: noHarm,
+    todo: 'Choose another name, or remove the file and its parts first.',
+  },
+  PORTABLE_INCOMPLETE: {
+    what: 'The portable file is not whole.',
+    data: 'Nothing was written; the vault it was made from is not touched by this.',
+    todo: 'Put all its parts into one folder, copied as a whole, or export the restore point again.',
+  },
+  PORTABLE_DAMAGED: {
+    what: 'The portable file is damaged, or is no file of Diskfleet.',
+    data: 'Nothing was written; the vault it was made from is not touched by this.',
+    todo: 'Copy it again from where it came from, or export the restore point again.',
   },
   VAULT_SWEPT: {
     what: 'The vault was cleaned up while this run was cut off from it.',

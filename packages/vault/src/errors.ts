@@ -15,7 +15,10 @@ export type VaultErrorCode =
   | 'POINT_NOT_FOUND'
   | 'POINT_DAMAGED'
   | 'CHUNK_MISSING'
-  | 'CHUNK_DAMAGED';
+  | 'CHUNK_DAMAGED'
+  | 'PORTABLE_EXISTS'
+  | 'PORTABLE_INCOMPLETE'
+  | 'PORTABLE_DAMAGED';
 
 /** The only error this package throws. `retry: 'later'` = the same call can succeed later without a person changing anything here. */
 export class VaultError extends Error {

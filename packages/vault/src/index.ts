@@ -4,6 +4,9 @@ export { generateVaultKeys } from './keys/seal.ts';
 export { type ChunkHasher, chunkHasher, type HasherKey } from './pack/chunkHasher.ts';
 export { openChunkReader } from './pack/chunkReader.ts';
 export { openChunkWriter } from './pack/chunkWriter.ts';
+export { copyPoint } from './portable/copyPoint.ts';
+export { exportPoint } from './portable/exportPoint.ts';
+export { mapWindows } from './portable/mapWindows.ts';
 export {
   anomalyOf,
   applyScheme,

@@ -11,6 +11,8 @@ import type { GcOptions } from './gc/gcRun.ts';
 /** How to reach a store. Plain data, so it can be handed to worker threads and written to a job. */
 export type StoreConfig =
   | { readonly kind: 'directory'; readonly path: string }
+  /** [F31] A portable file, by its first part: read, never changed. */
+  | { readonly kind: 'file'; readonly path: string }
   /** `baseUrl` names one vault of a vault service: `http://127.0.0.1:7302/v1/vaults/<vaultId>`; `token` is a capability token.
    * `patienceMs` (default 2 min): how long a service that is away or failing is asked again before `VAULT_UNREACHABLE`.
    * `tokenCell` (`makeTokenCell()`): shared memory through which `renewToken` replaces `token` in all threads of a run. */
@@ -310,6 +312,8 @@ export interface Vault {
 // ---- writing ------------------------------------------------------------------------------------------------------
 
 export interface BeginPoint {
+  /** Of a point that is copied from another vault; taken unless this vault has or had it. Absent: made up. */
+  readonly id?: string;
   readonly machineId: string;
   readonly machineName: string;
   readonly source: string;

@@ -7,6 +7,7 @@ import { type KnownChunks, knownChunks } from '../index/knownChunks.ts';
 import { encodeSegments } from '../index/segment.ts';
 import { writeMap } from '../map/writeMap.ts';
 import { PackingWriter } from '../pack/chunkWriter.ts';
+import { isFreePointId } from '../portable/freePointId.ts';
 import type {
   BeginPoint,
   ChunkWriterSeed,
@@ -42,7 +43,8 @@ export interface StartedRun {
 }
 
 export async function startRun(store: Store, vaultId: string, begin: BeginPoint): Promise<StartedRun> {
-  const pointId = randomBytes(16).toString('hex');
+  const asked = begin.id !== undefined && (await isFreePointId(store, begin.id)) ? begin.id : null;
+  const pointId = asked ?? randomBytes(16).toString('hex');
   const createdAt = begin.now().toISOString();
   return { pointId, createdAt, lease: await startLease(store, { id: pointId, vaultId, startedAt: createdAt }) };
 }
