@@ -9,6 +9,7 @@ declare -A package=(
   [zstd]=zstd [lsof]=lsof [/usr/bin/time]=time
   [cryptsetup]=cryptsetup-bin [mksquashfs]=squashfs-tools [genisoimage]=genisoimage [mkfs.f2fs]=f2fs-tools [mkfs.udf]=udftools
   [mkfs.erofs]=erofs-utils [mkfs.btrfs]=btrfs-progs [lvcreate]=lvm2
+  [radosgw]=radosgw [ceph-mon]=ceph-mon [ceph-osd]=ceph-osd [ceph-authtool]=ceph-common
 )
 [ "${1:-}" = bench ] && package+=([restic]=restic [borg]=borgbackup)
 export PATH="$PATH:/usr/sbin:/sbin"

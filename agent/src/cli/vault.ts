@@ -1,18 +1,19 @@
 import { readdir } from 'node:fs/promises';
-import { createVault, type StoreConfig, type VaultInfo } from '@diskfleet/vault';
+import { createVault, openStore, type StoreConfig, type VaultInfo } from '@diskfleet/vault';
 import { AgentError, codeOf } from '../errors.ts';
 import { formatBytes } from '../words.ts';
 import type { Cli, Command } from './command.ts';
 import { noMore, required } from './parse.ts';
 import { keyOptions, newPassphrase } from './secrets.ts';
-import { openVaultFor, vaultOptions, vaultPlace, withVault } from './vaultAccess.ts';
+import { namedVault, openVaultFor, vaultOptions, vaultPlace, withVault } from './vaultAccess.ts';
 
 export const vaultCreateCommand: Command = {
   name: 'vault create',
   group: 'Vault',
   summary: 'Make a vault, the place where restore points live.',
   usage: '<folder> [--unencrypted]',
-  details: `The folder must be empty or not exist yet. The vault is encrypted with a passphrase unless --unencrypted is given.
+  details: `The folder must be empty or not exist yet; s3://bucket/prefix names a place in a bucket, reached with AWS_ACCESS_KEY_ID,
+AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_REGION and AWS_ENDPOINT_URL from the environment. The vault is encrypted with a passphrase unless --unencrypted is given.
 Without the passphrase nobody can restore from it: keep it safe.`,
   options: {
     unencrypted: { type: 'boolean', help: 'Anyone who can read the folder can read the backups.' },
@@ -22,16 +23,19 @@ Without the passphrase nobody can restore from it: keep it safe.`,
   async run(cli, args) {
     const folder = required(args.positionals[0] ?? args.text('vault'), 'The folder');
     noMore(args.positionals, 1);
-    const place = vaultPlace(folder);
+    const place = vaultPlace(folder, cli.env);
     await refuseForeign(place);
     const unlock = args.flag('unencrypted')
       ? { kind: 'none' as const }
       : { kind: 'passphrase' as const, passphrase: await newPassphrase(cli, args) };
     const info = await withVault(await createVault(place, { encryption: unlock, now: cli.now }), (vault) => vault.info());
-    const warnings = info.encrypted ? [] : ['this vault is not encrypted: anyone who can read the folder can read the backups'];
+    const facts = await storageFacts(place);
+    const warnings = info.encrypted
+      ? facts
+      : [...facts, 'this vault is not encrypted: anyone who can read the folder can read the backups'];
     for (const warning of warnings) await note(cli, warning);
     return {
-      json: { ...info, location: place.kind === 'directory' ? place.path : '' },
+      json: { ...info, location: place.kind === 'directory' ? place.path : folder },
       text: `Made vault ${info.id} in ${folder}.`,
     };
   },
@@ -51,7 +55,11 @@ export const vaultInfoCommand: Command = {
     const withName =
       named === undefined ? args : { ...args, text: (name: string) => (name === 'vault' ? named : args.text(name)) };
     const info = await withVault(await openVaultFor(cli, withName, 'list'), (vault) => vault.info());
-    return { json: info, text: textOf(info) };
+    const storage = await storageFacts(namedVault(cli, withName));
+    return {
+      json: storage.length === 0 ? info : { ...info, storage },
+      text: [textOf(info), ...storage.map((fact) => `Storage    ${fact}`)].join('\n'),
+    };
   },
 };
 
@@ -79,6 +87,17 @@ async function refuseForeign(place: StoreConfig): Promise<void> {
   const foreign = names.find((name) => !ofVaults.has(name));
   if (foreign === undefined) return;
   throw new AgentError('INVALID_INPUT', `${place.path} is not empty (it holds ${foreign}): choose an empty folder or a new one`);
+}
+
+/** What the storage under a vault does that people should know, e.g. that it locks what it holds. */
+async function storageFacts(place: StoreConfig): Promise<readonly string[]> {
+  if (place.kind !== 's3') return [];
+  const store = await openStore(place);
+  try {
+    return (await store.facts?.()) ?? [];
+  } finally {
+    await store.close();
+  }
 }
 
 async function note(cli: Cli, text: string): Promise<void> {

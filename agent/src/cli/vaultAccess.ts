@@ -3,20 +3,26 @@ import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { openVault, type StoreConfig, type Vault } from '@diskfleet/vault';
 import { AgentError } from '../errors.ts';
+import { bucketPlace } from './bucket.ts';
 import type { Args, Cli, OptionSpec } from './command.ts';
 import { required } from './parse.ts';
 import { portableFile } from './portable.ts';
 import { askedUnlock, givenUnlock, keyOptions } from './secrets.ts';
 
 export const vaultOptions: Readonly<Record<string, OptionSpec>> = {
-  vault: { type: 'string', value: 'FOLDER', help: 'The vault.' },
+  vault: { type: 'string', value: 'FOLDER', help: 'The vault: a folder, or s3://bucket/prefix with AWS_… in the environment.' },
   ...keyOptions,
 };
 
 /** @throws AgentError `USAGE` */
-export function vaultPlace(text: string): StoreConfig {
+export function vaultPlace(text: string, env: Cli['env']): StoreConfig {
+  const bucket = bucketPlace(text, env);
+  if (bucket !== null) return bucket;
   if (/^[a-z0-9]+:\/\//i.test(text)) {
-    throw new AgentError('USAGE', `"${text}": this version opens vaults in folders; mount other storage and give its folder`);
+    throw new AgentError(
+      'USAGE',
+      `"${text}": a vault is in a folder or in a bucket (s3://bucket/prefix); mount other storage and give its folder`,
+    );
   }
   return { kind: 'directory', path: resolve(text) };
 }
@@ -30,7 +36,7 @@ export function pointVault(cli: Cli, args: Args, selector: string | undefined): 
 export function namedVault(cli: Cli, args: Args): StoreConfig {
   const text = required(args.text('vault') ?? cli.env.DISKFLEET_VAULT, 'The vault (--vault FOLDER)');
   const isFile = statSync(text, { throwIfNoEntry: false })?.isFile() === true;
-  return (isFile ? portableFile(text) : null) ?? vaultPlace(text);
+  return (isFile ? portableFile(text) : null) ?? vaultPlace(text, cli.env);
 }
 
 /**

@@ -191,6 +191,11 @@ export const failureTexts = {
     data: 'Nothing was written; the vault it was made from is not touched by this.',
     todo: 'Copy it again from where it came from, or export the restore point again.',
   },
+  VAULT_OBJECT_LOCKED: {
+    what: 'The bucket’s object lock does not allow this deletion yet.',
+    data: 'Nothing was removed that is needed; what is locked stays.',
+    todo: 'Run the clean-up again when the retention is over.',
+  },
   VAULT_SWEPT: {
     what: 'The vault was cleaned up while this run was cut off from it.',
     data: 'Earlier restore points are intact; this run made none.',

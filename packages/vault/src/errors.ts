@@ -10,6 +10,7 @@ export type VaultErrorCode =
   | 'VAULT_FULL'
   | 'VAULT_UNREACHABLE'
   | 'VAULT_REFUSED'
+  | 'VAULT_OBJECT_LOCKED'
   | 'VAULT_SWEPT'
   | 'VAULT_TOO_OLD'
   | 'POINT_NOT_FOUND'

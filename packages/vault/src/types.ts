@@ -22,6 +22,25 @@ export type StoreConfig =
       readonly token: string;
       readonly patienceMs?: number;
       readonly tokenCell?: SharedArrayBuffer;
+    }
+  /** A bucket of an S3-compatible storage. `prefix`: no `/` at its ends, '' for the whole bucket. `endpoint` (default AWS's for the region):
+   * base URL of another storage, with the bucket in its path. `patienceMs` as above. Holds secrets: keep it in memory. */
+  | {
+      readonly kind: 's3';
+      readonly bucket: string;
+      readonly prefix: string;
+      readonly region: string;
+      readonly endpoint?: string | undefined;
+      readonly credentials: {
+        readonly accessKeyId: string;
+        readonly secretAccessKey: string;
+        readonly sessionToken?: string | undefined;
+      };
+      readonly patienceMs?: number;
+      /** Objects larger than this go up in parts; default 64 MiB, at least 5 MiB. */
+      readonly multipartOverBytes?: number;
+      /** Objects a page of a listing; default: the storage's own, 1,000. */
+      readonly listPage?: number;
     };
 
 export interface StoredObject {
@@ -45,6 +64,8 @@ export interface Store {
   remove(name: string): Promise<void>;
   /** Fills `target` from `offsetBytes` without an allocation; stores that cannot leave it out and are read by `get`. */
   readInto?(name: string, offsetBytes: number, target: Uint8Array): Promise<void>;
+  /** Sentences for people: what this storage does that its like does not, e.g. locks objects against deletion. */
+  facts?(): Promise<readonly string[]>;
   close(): Promise<void>;
 }
 

@@ -3,9 +3,13 @@ import { VaultError } from '../errors.ts';
 
 const shape = /^[a-z0-9._~-]{1,120}(\/[a-z0-9._~-]{1,120}){0,7}$/;
 
+export function isName(name: string): boolean {
+  return shape.test(name) && !name.split('/').some((part) => part === '.' || part === '..');
+}
+
 /** @throws VaultError `VAULT_STORE_FAILED` for a name no store may hold. */
 export function checkName(name: string): void {
-  if (!shape.test(name) || name.split('/').some((part) => part === '.' || part === '..')) {
+  if (!isName(name)) {
     throw new VaultError('VAULT_STORE_FAILED', `"${name}" is not an object name`);
   }
 }

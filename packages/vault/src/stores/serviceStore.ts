@@ -7,10 +7,11 @@ import { Agent as HttpAgent, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { z } from 'zod';
 import { VaultError } from '../errors.ts';
-import { sha256 } from '../keys/derive.ts';
 import type { Store, StoreConfig, StoredObject } from '../types.ts';
+import { contentHash } from './contentHash.ts';
+import { type Reply, withPatience } from './httpExchange.ts';
 import { checkName } from './names.ts';
-import { type Reply, type ServiceRequest, sendOnce, withPatience } from './serviceRequest.ts';
+import { type ServiceRequest, sendOnce } from './serviceRequest.ts';
 import { currentToken } from './tokenCell.ts';
 
 const defaultPatienceMs = 120_000;
@@ -31,7 +32,9 @@ export async function serviceStore(config: Extract<StoreConfig, { kind: 'service
   const patienceMs = config.patienceMs ?? defaultPatienceMs;
   const url = (path: string) => `${base.href}/${path}`;
   const request = (wanted: Omit<ServiceRequest, 'agent' | 'token'>): Promise<Reply> =>
-    withPatience({ patienceMs, signal: closing.signal }, () => sendOnce({ ...wanted, agent, token: tokenOf(config) }));
+    withPatience({ patienceMs, signal: closing.signal, who: 'the vault service' }, () =>
+      sendOnce({ ...wanted, agent, token: tokenOf(config) }),
+    );
   const objectUrl = (name: string) => {
     checkName(name);
     return url(`objects/${name}`);
@@ -78,11 +81,6 @@ function parseBase(baseUrl: string): { protocol: string; href: string } {
     throw new VaultError('VAULT_NOT_FOUND', `"${baseUrl}" is not the address of a vault service`);
   }
   return { protocol: parsed.protocol, href: parsed.href.replace(/\/+$/, '') };
-}
-
-/** Packs and index segments carry their hash in the name: no need to compute it twice. */
-function contentHash(name: string, bytes: Uint8Array): string {
-  return /^(?:packs|index)\/.*\/([0-9a-f]{64})$/.exec(name)?.[1] ?? sha256(bytes).toString('hex');
 }
 
 function lengthOf(headers: IncomingMessage['headers']): number {

@@ -1,0 +1,11 @@
+import { sha256 } from '../keys/derive.ts';
+
+/** The SHA-256 of an object's bytes, in hex. Packs and index segments carry it in their name: no need to compute it twice. */
+export function contentHash(name: string, bytes: Uint8Array): string {
+  return hashInName(name) ?? sha256(bytes).toString('hex');
+}
+
+/** [F1] The hash a name carries: such an object has one possible content. Null for all others. */
+export function hashInName(name: string): string | null {
+  return /^(?:packs|index)\/.*\/([0-9a-f]{64})$/.exec(name)?.[1] ?? null;
+}
