@@ -25,7 +25,7 @@ DISKFLEET_TO_PASSPHRASE). A copy that was cut off goes on from where it was when
   async run(cli, args) {
     const selector = required(args.positionals[0], 'The restore point');
     noMore(args.positionals, 1);
-    const place = vaultPlace(required(args.text('to'), 'The vault to copy into (--to)'));
+    const place = vaultPlace(required(args.text('to'), 'The vault to copy into (--to)'), cli.env);
     const { vault, unlock } = await openFirst(cli, args, pointVault(cli, args, selector));
     return withVault(vault, async () => {
       const { id } = selectPoint(await vault.listPoints(), selector);
