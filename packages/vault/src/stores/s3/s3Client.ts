@@ -100,6 +100,9 @@ function addressOf(config: S3Config): { base: URL; bucketPath: string } {
   if (!/^[a-zA-Z0-9][a-zA-Z0-9._-]{1,253}$/.test(config.bucket)) {
     throw new VaultError('VAULT_NOT_FOUND', `"${config.bucket}" is not the name of a bucket`);
   }
+  if (config.prefix.split('/').some((part) => part === '.' || part === '..')) {
+    throw new VaultError('VAULT_NOT_FOUND', `"${config.prefix}" is no place in a bucket: it has "." or ".." in it`);
+  }
   const text = config.endpoint ?? `https://s3.${config.region}.amazonaws.com`;
   const base = URL.canParse(text) ? new URL(text) : null;
   if (base === null || (base.protocol !== 'http:' && base.protocol !== 'https:')) {

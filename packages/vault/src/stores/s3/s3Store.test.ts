@@ -46,6 +46,35 @@ describe('S3 store on a fake', () => {
     });
   });
 
+  it('takes a server that refuses conditions for one that has none, and a busy one for busy', async () => {
+    const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+    const { store } = await open(
+      ({ request, response }) =>
+        request.headers['if-none-match'] !== undefined && refuse(response, 501, { code: 'NotImplemented' }),
+      { bucket: 'refusing' },
+    );
+    expect(await store.put('config', Buffer.from('1'))).toBe('stored');
+    expect(warned).toHaveBeenCalledTimes(1);
+    let asked = 0;
+    const busy = await open(
+      ({ key, response }) => {
+        if (key !== 'p/PUT-PROBE') return false;
+        asked += 1;
+        return asked === 1
+          ? refuse(response, 400, { code: 'RequestTimeout' })
+          : refuse(response, 412, { code: 'PreconditionFailed' });
+      },
+      { bucket: 'busy' },
+    );
+    expect(await busy.store.put('config', Buffer.from('1'))).toBe('stored');
+    expect(asked).toBe(2);
+    expect(warned).toHaveBeenCalledTimes(1);
+  });
+
+  it('refuses a prefix an address would fold away', async () => {
+    await expect(open(undefined, { prefix: 'a/../b' })).rejects.toMatchObject({ code: 'VAULT_NOT_FOUND' });
+  });
+
   it('asks again after SlowDown and dropped connections, and gives up as VAULT_UNREACHABLE', async () => {
     let left = 3;
     const { store } = await open(({ response }) => {

@@ -94,8 +94,10 @@ async function* list(client: S3Client, config: S3Config, prefix: string): AsyncI
     if (!xml.includes('<ListBucketResult')) {
       throw new VaultError('VAULT_STORE_FAILED', 'the storage answered a listing this program cannot read');
     }
+    const encoded = textIn(xml, 'EncodingType') === 'url';
     for (const entry of elementsIn(xml, 'Contents')) {
-      const name = nameOf(textIn(entry, 'Key') ?? '', root);
+      const key = textIn(entry, 'Key') ?? '';
+      const name = nameOf(encoded ? decodedKey(key) : key, root);
       const sizeBytes = Number(textIn(entry, 'Size') ?? Number.NaN);
       if (name !== null && Number.isSafeInteger(sizeBytes)) yield stored(name, sizeBytes, textIn(entry, 'LastModified') ?? '');
     }
@@ -107,13 +109,17 @@ async function* list(client: S3Client, config: S3Config, prefix: string): AsyncI
 }
 
 /** Null for what is no object of a vault: the probe, and what others put there. */
-function nameOf(encodedKey: string, root: string): string | null {
+function nameOf(key: string, root: string): string | null {
+  const name = key.slice(root.length);
+  return key.startsWith(root) && isName(name) ? name : null;
+}
+
+/** '' for what is no text. */
+function decodedKey(encoded: string): string {
   try {
-    const key = decodeURIComponent(encodedKey.replaceAll('+', ' '));
-    const name = key.slice(root.length);
-    return key.startsWith(root) && isName(name) ? name : null;
+    return decodeURIComponent(encoded.replaceAll('+', ' '));
   } catch {
-    return null;
+    return '';
   }
 }
 
@@ -146,15 +152,15 @@ function putIfAbsent(client: S3Client, sizes: { overBytes: number; partBytes: nu
 async function honoursConditions(client: S3Client): Promise<boolean> {
   const body = { bytes: probe, sha256: contentHash(probeName, probe) };
   for (let time = 0; time < 2; time++) {
-    const { status } = await client.ask({
-      method: 'PUT',
-      name: probeName,
-      headers: { 'if-none-match': '*' },
-      body,
-      answers: [412, 400, 501],
-    });
-    if (status === 412) return true;
-    if (status === 400 || status === 501) return false;
+    try {
+      const headers = { 'if-none-match': '*' };
+      const { status } = await client.ask({ method: 'PUT', name: probeName, headers, body, answers: [412] });
+      if (status === 412) return true;
+    } catch (cause) {
+      // A server that knows the header but not this use of it; if something else is wrong, the next put says so.
+      if (cause instanceof VaultError && cause.code === 'VAULT_STORE_FAILED' && cause.retry === 'never') return false;
+      throw cause;
+    }
   }
   return false;
 }

@@ -80,5 +80,7 @@ function listing(objects: Map<string, Buffer>, query: URLSearchParams, response:
   );
   const more =
     keys.length > 3 ? `<IsTruncated>true</IsTruncated><NextContinuationToken>${page.at(-1)}</NextContinuationToken>` : '';
-  response.end(`<?xml version="1.0"?><ListBucketResult>${entries.join('')}${more}</ListBucketResult>`);
+  response.end(
+    `<?xml version="1.0"?><ListBucketResult><EncodingType>url</EncodingType>${entries.join('')}${more}</ListBucketResult>`,
+  );
 }
