@@ -4,15 +4,17 @@ import {
   copyFileSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   statSync,
   truncateSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
+import { join } from 'node:path';
 import { openFileDevice, readPartitionTable } from '@diskfleet/disk';
 import type { Vault } from '@diskfleet/vault';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { backup } from './backup/backup.ts';
 import { readUsedDisk } from './layout/readUsedDisk.ts';
 import { planRestore } from './restore/planRestore.ts';
@@ -284,6 +286,21 @@ describe('when something goes wrong', () => {
     await device.close();
     return table;
   };
+
+  test('what a run says it stored is what lies in the vault: each pack is counted, and indexed, once', async () => {
+    const own = new Harness();
+    onTestFinished(() => own.close());
+    writeFileSync(own.path('plain'), noise(3 * MIB, 77));
+    const bytesIn = (folder: string): number =>
+      readdirSync(folder, { withFileTypes: true, recursive: true })
+        .filter((entry) => entry.isFile())
+        .reduce((sum, entry) => sum + statSync(join(entry.parentPath, entry.name)).size, 0);
+    await own.openVault();
+    const before = bytesIn(own.path('vault/packs')) + bytesIn(own.path('vault/index'));
+    const { point } = await own.backup(['plain'], { source: 'plain' });
+    const added = bytesIn(own.path('vault/packs')) + bytesIn(own.path('vault/index')) - before;
+    expect(point.storedBytes).toBe(added);
+  });
 
   test('a cancelled backup leaves no point', async () => {
     const abort = new AbortController();

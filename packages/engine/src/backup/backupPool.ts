@@ -123,11 +123,10 @@ class ThreadPool implements BackupPool {
   async finish(): Promise<readonly SealedPack[]> {
     this.#tell({ kind: 'finish' });
     await this.#running;
-    return this.#checkpoints.rest();
+    return this.#checkpoints.takeRest();
   }
 
   async abandon(): Promise<void> {
-    if (this.#ended && this.#checkpoints.rest().length === 0) return;
     stop(this.#control);
     this.#tell({ kind: 'finish' });
     await this.#running.catch(() => {});

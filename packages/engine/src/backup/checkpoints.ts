@@ -37,7 +37,10 @@ export class Checkpoints {
     if (packs.length > 0) await this.#writer.checkpoint(packs).catch(() => {});
   }
 
-  rest(): readonly SealedPack[] {
-    return this.#packs;
+  /** What no checkpoint has: handed out once, for the commit. */
+  takeRest(): readonly SealedPack[] {
+    const packs = this.#packs;
+    this.#packs = [];
+    return packs;
   }
 }
