@@ -123,6 +123,8 @@ class ThreadPool implements BackupPool {
   async finish(): Promise<readonly SealedPack[]> {
     this.#tell({ kind: 'finish' });
     await this.#running;
+    // A long run leaves its last packs to the next one too, should it fail from here on.
+    await this.#checkpoints.maybe(this.#op.now(), this.totals.storedBytes);
     return this.#checkpoints.takeRest();
   }
 
