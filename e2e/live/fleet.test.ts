@@ -42,7 +42,7 @@ describe.skipIf(!canLoop && !process.env.CI)(
       const second = await backup('incremental');
       expect(first.readBytes).toBeGreaterThan(70 * MIB);
       expect(second.text).toMatch(/writes were counted since/);
-      expect(second.readBytes).toBeLessThan(16 * MIB);
+      expect(second.readBytes).toBeLessThan(first.readBytes / 2);
       expect(second.newBytes).toBeGreaterThanOrEqual(4 * MIB);
       expect([first.warnings, second.warnings]).toEqual([[], []]);
       await member.agent.stop();
