@@ -55,15 +55,19 @@ export function pieceCache(device: BlockDevice, { pieceBytes, pieces }: { pieceB
       for (let done = 0; done < target.length; ) {
         const index = Math.floor((offsetBytes + done) / pieceBytes);
         const from = offsetBytes + done - index * pieceBytes;
+        const wanted = target.subarray(done, done + pieceBytes - from);
         const piece = load(index);
         piece.users += 1;
         try {
-          const part = (await piece.bytes).subarray(from, from + target.length - done);
-          target.set(part, done);
-          done += part.length;
+          wanted.set((await piece.bytes).subarray(from, from + wanted.length));
+        } catch (error) {
+          if (!(error instanceof DiskError)) throw error;
+          // One bad sector must not cost all that is near it.
+          await device.read(offsetBytes + done, wanted);
         } finally {
           piece.users -= 1;
         }
+        done += wanted.length;
       }
     },
     async close() {},

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { FileLayout } from '../filesystem.ts';
 import {
   describeNeeding,
+  deviceWithBadPlaces,
   guardedDevice,
   type LayoutFixture,
   layoutContract,
@@ -119,6 +120,30 @@ describeNeeding(needs, 'ext layouts over time', () => {
     });
     execFileSync('debugfs', ['-w', '-R', 'link a b', image], { stdio: 'ignore' });
     await expect(layoutsOf(image)).rejects.toMatchObject({ code: 'FS_DAMAGED' });
+  });
+
+  test('a bad sector in the inode table costs the files whose inodes are in it, and no others', async () => {
+    const names = Array.from({ length: 200 }, (_, index) => `file${index}`);
+    const { image } = await makeExtImage(scratch, {
+      name: 'badsector',
+      type: 'ext4',
+      sizeMiB: 32,
+      options: ['-b', '4096'],
+      fill: async (folder) => {
+        for (const name of names) await writeFile(join(folder, name), noise(9000, 4));
+      },
+    });
+    const told = execFileSync('debugfs', ['-R', 'imap file199', image], { encoding: 'utf8' });
+    const block = Number(/located at block (\d+)/.exec(told)?.[1]);
+    const device = await openFileDevice(image);
+    const bad = deviceWithBadPlaces(device, [{ offsetBytes: block * 4096, lengthBytes: 4096 }]);
+    const left = new Set<string>();
+    const { fileLayouts } = await extReader.open(bad);
+    for await (const { path } of fileLayouts?.() ?? []) left.add(path);
+    await device.close();
+    expect(bad.seen.hits).toBeGreaterThan(0);
+    expect(left.has('file199')).toBe(false);
+    expect(names.filter((name) => left.has(name)).length).toBeGreaterThanOrEqual(names.length - 16);
   });
 
   test('a hundred reads are plenty for thousands of small files', async () => {

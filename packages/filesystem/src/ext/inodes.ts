@@ -1,4 +1,5 @@
 /** Inodes: what a file is and how long, and the 60 bytes that say where its content lies. Layout: ext4 documentation, Index Nodes. */
+import { DiskError } from '@diskfleet/disk';
 import { ByteReader } from '../byteReader.ts';
 import { FilesystemError } from '../errors.ts';
 import type { EntryType } from '../filesystem.ts';
@@ -70,7 +71,12 @@ export class InodeCache {
   /** As `readInode`. */
   async read(number: number): Promise<Inode> {
     const place = this.chunkOf(number);
-    return this.parse(number, place, this.chunks.get(place.chunk) ?? (await this.load(place)));
+    const chunk = this.chunks.get(place.chunk) ?? (await this.load(place).catch(nullIfUnreadable));
+    if (chunk !== null) return this.parse(number, place, chunk);
+    // One bad sector must not cost all inodes near it.
+    const alone = new Uint8Array(this.volume.superblock.inodeBytes);
+    await this.volume.device.read(place.chunk + place.at, alone);
+    return this.parse(number, { ...place, at: 0 }, alone);
   }
 
   /** As `read` where no device has to be asked; else null. */
@@ -117,6 +123,11 @@ export class InodeCache {
     reading.then(ended, ended);
     return reading;
   }
+}
+
+function nullIfUnreadable(error: unknown): null {
+  if (error instanceof DiskError) return null;
+  throw error;
 }
 
 /** `chunk` = where the piece of the table begins on the volume, `at` = where the inode begins in the piece. */
