@@ -40,11 +40,13 @@ export async function ready(page: Page): Promise<void> {
   await page.locator('[data-hydrated]').first().waitFor({ state: 'attached' });
 }
 
-/** Wide and light, narrow and dark: for people to look at. */
+/** Wide and narrow, light and dark: for people to look at. */
 export async function shoot(page: Page, folder: string, name: string): Promise<void> {
   for (const [width, scheme] of [
     [1440, 'light'],
+    [1440, 'dark'],
     [390, 'dark'],
+    [390, 'light'],
   ] as const) {
     await page.emulateMedia({ colorScheme: scheme });
     await page.setViewportSize({ width, height: 900 });

@@ -11,6 +11,7 @@ import { expect, type Page, test } from '@playwright/test';
 import { makeDisk, smallDisk, windowsOf } from '../images/disk.ts';
 import { run, withLoop, withMount } from '../images/tools.ts';
 import { cli } from '../roundtrip/cli.ts';
+import { shoot as shootPage, ready as whenReady } from './console.ts';
 import { type Product, startProduct } from './product.ts';
 
 const plan = smallDisk('browser');
@@ -39,24 +40,8 @@ test.afterAll(async () => {
   await product?.dispose();
 });
 
-async function ready(): Promise<void> {
-  await page.locator('[data-hydrated]').first().waitFor({ state: 'attached' });
-}
-
-/** Wide and light, narrow and dark: for people to look at. */
-async function shoot(name: string): Promise<void> {
-  for (const [width, scheme] of [
-    [1440, 'light'],
-    [390, 'dark'],
-  ] as const) {
-    await page.emulateMedia({ colorScheme: scheme });
-    await page.setViewportSize({ width, height: 900 });
-    await page.waitForTimeout(150);
-    await page.screenshot({ path: join(shots, `${name}-${width}-${scheme}.png`) });
-  }
-  await page.emulateMedia({ colorScheme: 'light' });
-  await page.setViewportSize({ width: 1440, height: 900 });
-}
+const ready = () => whenReady(page);
+const shoot = (name: string) => shootPage(page, shots, name);
 
 test('set up: owner, vault, recovery kit, this PC', async () => {
   await page.goto(product.address);

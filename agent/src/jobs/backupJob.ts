@@ -14,7 +14,7 @@ export async function backupJob(context: JobContext, spec: JobSpecOf<'backup'>):
   const chosen = await disksOf(context, spec);
   for (const { disk, partitions } of chosen) {
     const { path, name, serial, sizeBytes } = disk;
-    const what = partitions === undefined ? '' : `partitions ${partitions.join(', ')} of `;
+    const what = partitions === undefined ? '' : `partition${partitions.length > 1 ? 's' : ''} ${partitions.join(', ')} of `;
     say(
       context,
       `Backing up ${what}${name} (${path}, serial ${serial || 'unknown'}, ${formatBytes(sizeBytes)}), ${spec.method}.`,

@@ -14,7 +14,7 @@ import { FailurePanel } from '../errors/FailurePanel';
 import { KindChoice, type Method, MethodChoice } from './BackupChoices';
 import { BackupMaps } from './BackupMaps';
 import { BackupOptionFields } from './BackupOptionFields';
-import { type Choice, chosenDisks, firstChoice, type Taking, takingOf } from './choice';
+import { type Choice, chosenDisks, firstChoice, type Taking, takingOf, tickedFirst } from './choice';
 import { effectiveOptions, firstOptions } from './options';
 
 export interface BackupFormProps {
@@ -31,8 +31,10 @@ export function BackupForm({ machine, diskKeys, open, onOpenChange, onStarted }:
   const trpc = useTRPC();
   const formId = useId();
   const vaults = useQuery(trpc.vaults.list.queryOptions());
-  const { disks } = machine.inventory;
-  const [choice, setChoice] = useState<Choice>(() => firstChoice(disks, diskKeys));
+  const [first] = useState(() => firstChoice(machine.inventory.disks, diskKeys));
+  const [choice, setChoice] = useState<Choice>(first);
+  // By the first choice only: a disk must not jump away under the hand that ticks it.
+  const disks = tickedFirst(machine.inventory.disks, first);
   const [method, setMethod] = useState<Method>('incremental');
   const [wishes, setWishes] = useState(firstOptions);
   const [vaultId, setVaultId] = useState<string | null>(null);

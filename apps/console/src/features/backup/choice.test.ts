@@ -1,7 +1,7 @@
 import type { BackupPlanView, InventoryDisk } from '@diskfleet/protocol';
 import { describe, expect, it } from 'vitest';
 import { disk, GiB, MiB, workstationDisks } from '../../testing/disks.ts';
-import { type Choice, chosenDisks, firstChoice, partsOf, takingOf, toggleDisk, toggleSegment } from './choice.ts';
+import { type Choice, chosenDisks, firstChoice, partsOf, takingOf, tickedFirst, toggleDisk, toggleSegment } from './choice.ts';
 
 const [nvme, sda, empty, usb] = workstationDisks;
 if (!nvme || !sda || !empty || !usb) throw new Error('fixtures');
@@ -52,6 +52,15 @@ describe('whole disks', () => {
   it('begins with every disk that holds something and stays in the PC', () => {
     expect(chosenDisks(firstChoice(disks), disks).map(({ key }) => key)).toEqual([nvme.key, sda.key, bare.key]);
     expect(chosenDisks(firstChoice(disks, [usb.key]), disks)).toEqual([{ key: usb.key }]);
+  });
+
+  it('shows what is ticked at the start before the rest, in the order it came', () => {
+    const order = tickedFirst(disks, firstChoice(disks, [bare.key, sda.key])).map(({ key }) => key);
+    expect(order).toEqual([
+      sda.key,
+      bare.key,
+      ...disks.map(({ key }) => key).filter((key) => key !== sda.key && key !== bare.key),
+    ]);
   });
 
   it('reads what is used, nothing of free space, and of swap nothing when its contents are left out', () => {

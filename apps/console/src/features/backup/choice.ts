@@ -52,6 +52,11 @@ export function firstChoice(disks: readonly InventoryDisk[], diskKeys?: readonly
   return { kind: 'disk', disks: new Set(diskKeys ?? held), parts: new Set() };
 }
 
+/** The disks that are ticked before the others, each group in the order it came: what will be read is in view. */
+export function tickedFirst(disks: readonly InventoryDisk[], { disks: ticked }: Choice): readonly InventoryDisk[] {
+  return [...disks.filter(({ key }) => ticked.has(key)), ...disks.filter(({ key }) => !ticked.has(key))];
+}
+
 /** What can be chosen of a disk; a filesystem without a table counts as partition 0. */
 export function partsOf(disk: InventoryDisk): readonly InventoryPartition[] {
   if (disk.partitions.length > 0) return disk.partitions.filter((part) => !isContainer(part));
