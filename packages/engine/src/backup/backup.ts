@@ -11,7 +11,7 @@ import type { BackupRequest, BackupResult, Operation } from '../types.ts';
 import { type BackupPool, type StoredTotals, startBackupPool } from './backupPool.ts';
 import { chooseParent } from './chooseParent.ts';
 import { CELL_BYTES } from './grid.ts';
-import { reachOneMoment, settle, type ViewedDisk, ViewLost } from './liveView.ts';
+import { quiesce, reachOneMoment, type ViewedDisk, ViewLost } from './liveView.ts';
 import { type MemoryOfRun, openMemory } from './memoryOfRun.ts';
 import { sayMethod, warningsOf } from './runLog.ts';
 import { type ScannedDisk, scanDisk } from './scan.ts';
@@ -67,7 +67,7 @@ export async function backup(vault: Vault, request: BackupRequest, op: Operation
 
 /** Writes to live disks are told from here on. */
 async function scanAll(request: BackupRequest, op: Operation): Promise<ScannedDisk[]> {
-  await settle(request.disks.map(({ live }) => live ?? null));
+  await quiesce(request.disks.map(({ live }) => live ?? null));
   const scanned: ScannedDisk[] = [];
   for (const disk of request.disks) {
     stopIfAborted(op);

@@ -9,11 +9,11 @@ import { openChunkWriter } from '@diskfleet/vault';
 import { GROUP_BYTES } from '../cut/fileCut.ts';
 import { isStopped } from '../threads/control.ts';
 import { packError } from '../threads/threadErrors.ts';
+import { ChunkSink } from './chunkSink.ts';
 import { FilesReader } from './filesReader.ts';
 import { GridReader, REGION_BYTES } from './gridReader.ts';
 import { holeFinder } from './holes.ts';
 import { SourceReader } from './sourceReader.ts';
-import { StoreDesk } from './storeDesk.ts';
 import type { BackupJob, BackupOrder, BackupReport } from './work.ts';
 
 function report(message: BackupReport): void {
@@ -24,8 +24,8 @@ async function run(job: BackupJob): Promise<void> {
   const holes = await holeFinder();
   const readers = job.sources.map((source, disk) => new SourceReader(source, disk, holes));
   const writer = await openChunkWriter(job.seed);
-  const desk = new StoreDesk(job, writer, (packs) => report({ kind: 'packs', packs }));
-  const tools = { readers, desk, memory: alignedBuffer(Math.max(REGION_BYTES, GROUP_BYTES)) };
+  const sink = new ChunkSink(job, writer, (packs) => report({ kind: 'packs', packs }));
+  const tools = { readers, sink, memory: alignedBuffer(Math.max(REGION_BYTES, GROUP_BYTES)) };
   const grid = new GridReader(job, tools);
   const files = new FilesReader(tools);
   try {

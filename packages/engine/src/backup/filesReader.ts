@@ -2,36 +2,36 @@
 import { GROUP_FIELDS } from '../cut/fileCut.ts';
 import { FileGroupReader } from '../cut/fileGroupReader.ts';
 import { takeNext } from '../threads/control.ts';
+import type { ChunkSink } from './chunkSink.ts';
 import type { ThreadTools } from './gridReader.ts';
 import type { SourceReader } from './sourceReader.ts';
-import type { StoreDesk } from './storeDesk.ts';
 import type { FilesWork } from './work.ts';
 
 export class FilesReader {
   readonly #readers: readonly SourceReader[];
-  readonly #desk: StoreDesk;
+  readonly #sink: ChunkSink;
   readonly #group: FileGroupReader;
 
-  constructor({ readers, desk, memory }: ThreadTools) {
+  constructor({ readers, sink, memory }: ThreadTools) {
     this.#group = new FileGroupReader(memory);
     this.#readers = readers;
-    this.#desk = desk;
+    this.#sink = sink;
   }
 
   /** Takes groups until none is left or the run is stopped. */
   async work({ cut, table, next }: FilesWork): Promise<void> {
-    while (!this.#desk.isStopped) {
+    while (!this.#sink.isStopped) {
       const group = takeNext(next);
       if (group >= cut.groupCount) return;
       const row = group * GROUP_FIELDS;
       const source = this.#readers[cut.groups[row] ?? 0];
       if (source === undefined) return;
-      this.#desk.count(1, this.#group.load(cut, group, source));
+      this.#sink.count(1, this.#group.load(cut, group, source));
       const firstChunk = cut.groups[row + 1] ?? 0;
       for (let index = 0; index < this.#group.chunkCount; index++) {
-        if (!(await this.#desk.store(this.#group.chunk(index), table, firstChunk + index))) return;
+        if (!(await this.#sink.store(this.#group.chunk(index), table, firstChunk + index))) return;
       }
-      this.#desk.reportPacks();
+      this.#sink.reportPacks();
     }
   }
 }

@@ -1,8 +1,8 @@
 /** Works off a grid: reads region after region (from the disk, or from what was captured), blanks what is free, hands in its cells. */
 import { takeNext } from '../threads/control.ts';
+import type { ChunkSink } from './chunkSink.ts';
 import { CELL_BYTES, loadRegion, REGION_CELLS, type Region } from './grid.ts';
 import type { SourceReader } from './sourceReader.ts';
-import type { StoreDesk } from './storeDesk.ts';
 import type { BackupJob, GridWork } from './work.ts';
 
 export const REGION_BYTES = CELL_BYTES * REGION_CELLS;
@@ -10,7 +10,7 @@ export const REGION_BYTES = CELL_BYTES * REGION_CELLS;
 /** What the readers of one thread share. */
 export interface ThreadTools {
   readonly readers: readonly SourceReader[];
-  readonly desk: StoreDesk;
+  readonly sink: ChunkSink;
   readonly memory: Buffer;
 }
 
@@ -26,24 +26,24 @@ interface Span {
 export class GridReader {
   readonly #job: BackupJob;
   readonly #readers: readonly SourceReader[];
-  readonly #desk: StoreDesk;
+  readonly #sink: ChunkSink;
   readonly #buffer: Buffer;
   /** `#buffer`, cell by cell. */
   readonly #cells: readonly Buffer[];
   readonly #region: Region = { disk: 0, firstCell: 0, cells: 0, firstOrdinal: 0, firstExtent: 0 };
 
   /** `memory`: page-aligned, at least `REGION_BYTES`; others may use it between two works. */
-  constructor(job: BackupJob, { readers, desk, memory }: ThreadTools) {
+  constructor(job: BackupJob, { readers, sink, memory }: ThreadTools) {
     this.#job = job;
     this.#readers = readers;
-    this.#desk = desk;
+    this.#sink = sink;
     this.#buffer = memory;
     this.#cells = Array.from({ length: REGION_CELLS }, (_, cell) => memory.subarray(cell * CELL_BYTES, (cell + 1) * CELL_BYTES));
   }
 
   /** Takes regions until none is left or the run is stopped. */
   async work(work: GridWork): Promise<void> {
-    while (!this.#desk.isStopped) {
+    while (!this.#sink.isStopped) {
       const next = takeNext(work.next);
       if (next >= work.grid.regionCount) return;
       const region = loadRegion(work.grid.regions, next, this.#region);
@@ -52,9 +52,9 @@ export class GridReader {
       if (this.#load(work, reader)) await this.#storeCells(work);
       else {
         const { firstOrdinal: first, cells: count } = region;
-        this.#desk.markZero(work.table, { first, count, bytes: count * CELL_BYTES });
+        this.#sink.markZero(work.table, { first, count, bytes: count * CELL_BYTES });
       }
-      this.#desk.reportPacks();
+      this.#sink.reportPacks();
     }
   }
 
@@ -93,7 +93,7 @@ export class GridReader {
       if (reader.isHole(span)) this.#buffer.fill(0, span.from - base, span.to - base);
       else {
         found = true;
-        this.#desk.count(1, reader.read(this.#buffer, base, span));
+        this.#sink.count(1, reader.read(this.#buffer, base, span));
       }
     };
     for (let index = this.#region.firstExtent; index < last && (extents[index * 2] ?? 0) < end; index++) {
@@ -116,7 +116,7 @@ export class GridReader {
       const whole = this.#cells[index];
       if (whole === undefined) return;
       const cell = length === CELL_BYTES ? whole : whole.subarray(0, length);
-      if (!(await this.#desk.store(cell, table, firstOrdinal + index))) return;
+      if (!(await this.#sink.store(cell, table, firstOrdinal + index))) return;
     }
   }
 }

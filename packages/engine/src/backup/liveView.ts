@@ -38,7 +38,7 @@ export interface ViewedDisk {
 export class ViewLost extends Error {}
 
 /** Pushes everything written so far to its final place: a map of used blocks read from now on knows all that was written before. */
-export async function settle(lives: readonly (LiveSource | null)[]): Promise<void> {
+export async function quiesce(lives: readonly (LiveSource | null)[]): Promise<void> {
   for (const live of lives) {
     if (live === null) continue;
     await live.takeChanges();

@@ -8,7 +8,7 @@ import { type BackupJob, COUNTERS, type Counter } from './work.ts';
 const REPORT_EVERY_BYTES = 64 * 1024 * 1024;
 const LARGEST_CHUNK_BYTES = 256 * 1024;
 
-export class StoreDesk {
+export class ChunkSink {
   readonly #job: BackupJob;
   readonly #writer: ChunkWriter;
   readonly #onPacks: (packs: SealedPack[]) => void;
