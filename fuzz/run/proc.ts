@@ -23,3 +23,8 @@ export function residentBytes(pid: number): number | null {
   const kibibytes = read(pid, 'status')?.match(/^VmRSS:\s+(\d+)/m)?.[1];
   return kibibytes === undefined ? null : Number(kibibytes) * 1024;
 }
+
+/** The function of the kernel it waits in; `0` when it runs. */
+export function waitsIn(pid: number): string | null {
+  return read(pid, 'wchan');
+}

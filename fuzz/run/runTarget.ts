@@ -11,7 +11,7 @@ import type { ChildMessage, ChildOptions, ChildState } from '../engine/fuzzChild
 import { EXIT_LEAKED, MAX_CPU_MS, MAX_RSS_BYTES } from '../engine/limits.ts';
 import { corpusFile, findingsFolder, fuzzFolder, seedFolder } from './folders.ts';
 import { judge } from './judge.ts';
-import { residentBytes, usedCpuMs } from './proc.ts';
+import { residentBytes, usedCpuMs, waitsIn } from './proc.ts';
 
 const WATCH_MS = 100;
 /** An input that takes this long is stopped; a slower verdict than the limit, as counting makes all slower. */
@@ -19,6 +19,8 @@ const STOP_CPU_MS = 3 * MAX_CPU_MS;
 const MAX_RESTARTS = 50;
 const MAX_JUDGED = 40;
 const PROGRESS_MS = 30_000;
+/** What a child may take beyond twice its time: on a busy machine all takes longer. */
+const GRACE_SECONDS = 30;
 
 export interface Job {
   readonly target: string;
@@ -127,9 +129,22 @@ class Run {
       }
     });
     const watch = this.watch(child.pid ?? 0, () => child.kill('SIGKILL'));
+    let stoodStill = false;
+    const overdue = setTimeout(
+      () => {
+        stoodStill = true;
+        // Not a finding: an input that takes long uses the processor, and is told apart by that.
+        process.stdout.write(
+          `${this.job.target}: its process stands still (in ${waitsIn(child.pid ?? 0) ?? 'nothing'}) and is ended\n`,
+        );
+        child.kill('SIGKILL');
+      },
+      (2 * seconds + GRACE_SECONDS) * 1000,
+    );
     return new Promise((resolve) => {
       child.on('close', (code, signal) => {
-        const stopped = watch.stop();
+        clearTimeout(overdue);
+        const stopped = watch.stop() || stoodStill;
         if (last !== null) this.executions += last.executions;
         if (done) return resolve();
         this.restarts += 1;
