@@ -128,7 +128,7 @@ describe('joining', () => {
   });
 
   test('a wrong, a used and an expired token', async () => {
-    expect((await joinByCommand(randomBytes(18).toString('base64url'))).code).toBe('ENROL_TOKEN_INVALID');
+    expect((await joinByCommand(`dfe_${randomBytes(18).toString('base64url')}`)).code).toBe('ENROL_TOKEN_INVALID');
     const used = await newToken();
     expect(await enrol(used, 1)).toEqual({ status: 200, code: null });
     expect((await joinByCommand(used)).code).toBe('ENROL_TOKEN_INVALID');

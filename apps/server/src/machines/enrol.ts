@@ -122,13 +122,18 @@ async function insertMachine(
   return { machineId: machine.id, state };
 }
 
+/** Typed after a command, so it must not look like one of its options: base64url alone begins with a dash one time in 64. */
+export function newEnrolToken(random: (bytes: number) => Buffer = randomBytes): string {
+  return `dfe_${random(18).toString('base64url')}`;
+}
+
 /** The token is shown once; the database keeps its hash. */
 export async function createEnrolToken(
   ctx: Ctx,
   user: UserView,
   input: { ttlMinutes: number; autoApprove: boolean },
 ): Promise<{ token: string; installLine: string; expiresAt: string }> {
-  const token = randomBytes(18).toString('base64url');
+  const token = newEnrolToken();
   const createdAt = ctx.now();
   const expiresAt = new Date(createdAt.getTime() + input.ttlMinutes * 60_000);
   await ctx.db.transaction(async (tx) => {

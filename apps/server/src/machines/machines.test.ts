@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { connect, enrolAgent, enrolOverHttp, handshake, makeDisk, makeInventory, openSocket } from '../testing/fakeAgent.ts';
 import { codeOf, LOCAL_TOKEN, startTestDatabases, startTestFleet, type TestFleet, until } from '../testing/fleet.ts';
+import { newEnrolToken } from './enrol.ts';
 
 let databases: Awaited<ReturnType<typeof startTestDatabases>>;
 let fleet: TestFleet;
@@ -18,6 +19,11 @@ afterAll(async () => {
 });
 
 const owner = async () => fleet.client(await fleet.owner());
+
+test('a token never looks like an option of the command it is typed after', () => {
+  // 0xf8 is where base64url begins with a dash.
+  expect(newEnrolToken((bytes) => Buffer.alloc(bytes, 0xf8))).toMatch(/^dfe_-/);
+});
 
 test('one token lets one PC in, however many come at once', async () => {
   const { token } = await (await owner()).machines.createEnrolToken.mutate({ ttlMinutes: 60, autoApprove: false });
