@@ -1,6 +1,7 @@
 /**
  * `npm run bench -- dedup`: the same system on five disks, laid out differently, with own files on each: what a vault weighs after
- * each disk. DISKFLEET_DEDUP_MIB sets how much system there is (600 by default; the published figures: 3000), a tenth of it is own data.
+ * each disk. DISKFLEET_DEDUP_MIB sets how much system there is (600 by default; the published figures: 3000), a tenth of it is own data;
+ * DISKFLEET_DEDUP_DISKS how many disks.
  */
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
@@ -12,8 +13,9 @@ import { type DedupPlan, makeDisks } from './disks.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const systemMib = Number(process.env.DISKFLEET_DEDUP_MIB ?? 600);
-const plan: DedupPlan = { disks: 5, systemMib, ownMib: Math.round(systemMib / 10) };
-const work = join(process.env.DISKFLEET_BENCH_FOLDER ?? join(tmpdir(), 'diskfleet-bench'), `dedup-${systemMib}`);
+const disksWanted = Number(process.env.DISKFLEET_DEDUP_DISKS ?? 5);
+const plan: DedupPlan = { disks: disksWanted, systemMib, ownMib: Math.round(systemMib / 10) };
+const work = join(process.env.DISKFLEET_BENCH_FOLDER ?? join(tmpdir(), 'diskfleet-bench'), `dedup-${systemMib}-${disksWanted}`);
 const cli = `${process.execPath} ${join(root, 'agent/dist/diskfleet.js')}`;
 const secrets = {
   DISKFLEET_PASSPHRASE: 'bench',
