@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { openFileDevice, readBytes } from '@diskfleet/disk';
 import { openVault } from '@diskfleet/vault';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { seeded } from '../images/content.ts';
 import { cli, cliJson } from '../roundtrip/cli.ts';
 import {

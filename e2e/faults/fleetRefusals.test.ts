@@ -8,7 +8,7 @@ import { generateIdentity, type Inventory, serverMessageShape } from '@diskfleet
 import type { JobDetail } from '@diskfleet/protocol/api';
 import { TRPCClientError } from '@trpc/client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { openDatabase } from '../../packages/db/src/index.ts';
 import { type Fleet, type Member, online, startFleet } from '../fleet/fleet.ts';
 import { until } from '../fleet/process.ts';

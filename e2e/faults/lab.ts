@@ -21,7 +21,7 @@ import { openFileDevice, readBytes, readPartitionTable } from '@diskfleet/disk';
 import { readUsedDisk } from '@diskfleet/engine';
 import { failureTexts, isFailureCode } from '@diskfleet/protocol';
 import { expect } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { noise } from '../images/content.ts';
 import { run } from '../images/tools.ts';
 import { type CliResult, cli, launcher } from '../roundtrip/cli.ts';

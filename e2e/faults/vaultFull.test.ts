@@ -4,7 +4,7 @@ import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { canLoop, run, withLoop, withMount } from '../images/tools.ts';
 import { cliJson } from '../roundtrip/cli.ts';
 import { failing, failureCode, type LabDisk, MIB, makeLabDisk, objectsOf, planHash, usedHash, verify } from './lab.ts';

@@ -16,7 +16,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { canLoop, run, withLoop, withMount } from '../images/tools.ts';
 import { cli, cliJson } from '../roundtrip/cli.ts';
 import {

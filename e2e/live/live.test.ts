@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { openVault } from '@diskfleet/vault';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { liveLibc } from '../../agent/src/platform/linux/live/libc.ts';
 import { whyNoTracing } from '../../agent/src/platform/linux/live/traceInstance.ts';
 import { canLoop, hasTool } from '../images/tools.ts';

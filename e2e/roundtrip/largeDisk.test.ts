@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { noise } from '../images/content.ts';
 import { hasTool, run } from '../images/tools.ts';
 import { cliJson, launcher, passphrase } from './cli.ts';

@@ -13,7 +13,7 @@ import { openFilesystem } from '@diskfleet/filesystem';
 import { makeScratch, partcloneUsedExtents } from '@diskfleet/filesystem/testing';
 import { openVault, type SavedDisk } from '@diskfleet/vault';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { changeDisk, makeDisk, type PartitionWindow, sparseDisk, windowsOf } from '../images/disk.ts';
 import { canLoop, run, withLoop, withMount } from '../images/tools.ts';
 import { cli, cliJson } from './cli.ts';

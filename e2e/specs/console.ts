@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, type Page } from '@playwright/test';
 import axe from 'axe-core';
-import { z } from 'zod';
+import * as z from 'zod';
 import { type Fleet, freePort } from '../fleet/fleet.ts';
 import { makeProcess, type Proc, until } from '../fleet/process.ts';
 

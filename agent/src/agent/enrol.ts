@@ -7,7 +7,7 @@ import {
   PRODUCT_VERSION,
   PROTOCOL_VERSION,
 } from '@diskfleet/protocol';
-import { z } from 'zod';
+import * as z from 'zod';
 import { AgentError } from '../errors.ts';
 import { readSettings, setRemoteWrites } from '../inventory/settings.ts';
 import { takeInventory } from '../inventory/takeInventory.ts';

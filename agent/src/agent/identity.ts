@@ -1,7 +1,7 @@
 /** Who this PC is to its server, and who its server is: made at enrolment, readable by this user only, never deleted by the agent. */
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { AgentError, codeOf } from '../errors.ts';
 import { writeFileDurably } from './durableFile.ts';
 

@@ -9,7 +9,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, existsSync, fsyncSync, ftruncateSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type JobOutcome, jobOutcomeShape } from '@diskfleet/protocol';
-import { z } from 'zod';
+import * as z from 'zod';
 
 const jobRef = { jobId: z.string(), attempt: z.number().int() };
 const recordShape = z.discriminatedUnion('kind', [

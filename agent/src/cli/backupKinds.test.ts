@@ -3,7 +3,7 @@ import { accessSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync,
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { bundleDiskfleet, removeBundle, runDiskfleet } from '../testing/runDiskfleet.ts';
 
 const MIB = 1 << 20;

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { failureTexts } from '@diskfleet/protocol';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { bundleDiskfleet, type RunOptions, removeBundle, runDiskfleet } from '../testing/runDiskfleet.ts';
 import { commands } from './commands.ts';
 import { commandHelp } from './help.ts';

@@ -13,7 +13,7 @@ import {
   type Scratch,
 } from '@diskfleet/filesystem/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { bundleDiskfleet, removeBundle, runDiskfleet } from '../testing/runDiskfleet.ts';
 
 const MIB = 1 << 20;

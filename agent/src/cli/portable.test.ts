@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, unlink, writeFil
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { bundleDiskfleet, removeBundle, runDiskfleet } from '../testing/runDiskfleet.ts';
 import { portableFile, splitBytesOf } from './portable.ts';
 

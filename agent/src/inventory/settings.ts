@@ -2,7 +2,7 @@
 import { mkdir, readFile, realpath } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { writeFileDurably } from '../agent/durableFile.ts';
 import { AgentError, codeOf } from '../errors.ts';
 

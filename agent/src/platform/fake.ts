@@ -2,7 +2,7 @@
 import { readFile, realpath, stat } from 'node:fs/promises';
 import { availableParallelism, totalmem } from 'node:os';
 import { basename } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { AgentError } from '../errors.ts';
 import { type DiskUse, type DiskView, type MachineFacts, type Platform, type PlatformDisk, unusedDisk } from './types.ts';
 

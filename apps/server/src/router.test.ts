@@ -5,7 +5,7 @@ import { eq } from 'drizzle-orm';
 import { SignJWT } from 'jose';
 import superjson from 'superjson';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { mayRole, permissions } from './auth/permissions.ts';
 import { type AppRouter, appRouter } from './router.ts';
 import { codeOf, OWNER, SETUP_TOKEN, startTestDatabases, startTestFleet, type TestFleet } from './testing/fleet.ts';

@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { DatabaseAddress } from '@diskfleet/db';
 import { rawPrivateKey, rawPublicKey } from '@diskfleet/protocol';
-import { z } from 'zod';
+import * as z from 'zod';
 
 export interface Settings {
   readonly host: string;

@@ -2,7 +2,7 @@
 import { failureText, type UserView } from '@diskfleet/protocol';
 import { initTRPC, TRPCError } from '@trpc/server';
 import superjson from 'superjson';
-import { z } from 'zod';
+import * as z from 'zod';
 import { mayRole, type Permission } from './auth/permissions.ts';
 import type { Ctx } from './context.ts';
 import { describeError, ServerError } from './errors.ts';

@@ -1,5 +1,5 @@
 import pino from 'pino';
-import { z } from 'zod';
+import * as z from 'zod';
 import { createVaultService } from './service.ts';
 
 const settings = z

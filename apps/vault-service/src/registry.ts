@@ -4,7 +4,7 @@
  */
 import { mkdir, open, readdir, readFile, realpath, rename, stat } from 'node:fs/promises';
 import { dirname, isAbsolute, join, sep } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { ServiceError } from './errors.ts';
 
 const fileShape = z.object({ vaults: z.record(z.string(), z.object({ folder: z.string(), registeredAt: z.iso.datetime() })) });

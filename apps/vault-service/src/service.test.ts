@@ -7,7 +7,7 @@ import { openStore } from '@diskfleet/vault';
 import { storeContract } from '@diskfleet/vault/testing';
 import pino from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { createVaultService } from './service.ts';
 
 const pageShape = z.object({

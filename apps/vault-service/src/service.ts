@@ -6,7 +6,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { openVaultToken, rawPublicKey, type VaultToken } from '@diskfleet/protocol';
 import { openStore, type Store, VaultError } from '@diskfleet/vault';
 import type { Logger } from 'pino';
-import { z } from 'zod';
+import * as z from 'zod';
 import { ServiceError } from './errors.ts';
 import { roomOf, testFolder } from './folderTest.ts';
 import { handleObject, listObjects, usageOf } from './objects.ts';

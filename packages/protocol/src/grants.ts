@@ -4,7 +4,7 @@
  * Vault tokens let an agent use a vault service; write grants let an agent overwrite one named target once.
  */
 import { type KeyObject, sign, verify } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import { hex64, uuid } from './text.ts';
 
 export const vaultVerbs = ['write', 'read', 'admin'] as const;

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { bytesNumber, foreignText } from './text.ts';
 
 /** What an agent says about its PC. Everything in it is hostile until parsed here. */

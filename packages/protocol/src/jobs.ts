@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { base64, bytesNumber, foreignText, hex64, uuid } from './text.ts';
 
 export const jobKinds = ['backup', 'restore', 'restoreFiles', 'explore', 'verify'] as const;

@@ -2,7 +2,7 @@
  * Everything that travels on the agent socket, as two versioned unions. Bulk bytes never do. PROTOCOL.md has the numbered rules.
  * Order of a connection: challenge → prove → welcome | refusal → hello → offers, progress and outcomes.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { inventoryShape } from './inventory.ts';
 import { failureShape, jobOutcomeShape, logLineShape, offeredJobShape, progressShape } from './jobs.ts';
 import { base64, foreignText, uuid } from './text.ts';

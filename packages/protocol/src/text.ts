@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /**
  * Text that came from a machine we do not trust. Control and bidirectional-override characters are replaced, length is capped;

@@ -1,7 +1,7 @@
 /** Sign-in for the browser. The server owns users and sessions; the cookie only carries which session this is. */
 import type { NextAuthOptions } from 'next-auth';
 import CredentialsProvider from 'next-auth/providers/credentials';
-import { z } from 'zod';
+import * as z from 'zod';
 import { failureOf } from '../trpc/failure';
 import { serverClient } from './bridge';
 import { sessionSecret } from './settings';

@@ -1,6 +1,6 @@
 /** Backups of the small world: what one would take, and what comes of it. */
 import type { BackupPlanView, ChosenDisk, InventoryDisk, MachineView, PointDetail, PointDisk } from '@diskfleet/protocol';
-import { z } from 'zod';
+import * as z from 'zod';
 import { GiB, pointDisk } from './disks.ts';
 
 const disks = z.array(z.object({ key: z.string(), partitions: z.array(z.number()).optional() })).optional();

@@ -9,7 +9,7 @@ import {
 } from '@diskfleet/protocol';
 import { initTRPC, TRPCError, tracked } from '@trpc/server';
 import superjson from 'superjson';
-import { z } from 'zod';
+import * as z from 'zod';
 import { backupInput, planInput, planOf, pointDisks, sizesOf } from './backups.ts';
 import { GiB } from './disks.ts';
 import { emit, newId, simulate, startedJob, type World } from './world.ts';

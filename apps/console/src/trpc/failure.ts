@@ -1,6 +1,6 @@
 /** Every error of a call, read as the four parts a person is shown. */
 import { failureText } from '@diskfleet/protocol/failures';
-import { z } from 'zod';
+import * as z from 'zod';
 
 export interface ShownFailure {
   readonly code: string;

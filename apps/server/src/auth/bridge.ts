@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import { jwtVerify } from 'jose';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Ctx } from '../context.ts';
 import type { Call } from '../trpc.ts';
 import { findSession } from './sessions.ts';

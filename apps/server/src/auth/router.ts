@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { allowed, openProcedure, router } from '../trpc.ts';
 import { signIn, signOut } from './sessions.ts';
 

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import type { ExploreFile } from '@diskfleet/engine';
 import { failureText, type UserView } from '@diskfleet/protocol';
-import { z } from 'zod';
+import * as z from 'zod';
 import { audit } from '../audit/append.ts';
 import { authenticate } from '../auth/bridge.ts';
 import { mayRole } from '../auth/permissions.ts';

@@ -1,5 +1,5 @@
 import { backupKinds, backupOptionsShape, chosenDisksShape, jobStates } from '@diskfleet/protocol';
-import { z } from 'zod';
+import * as z from 'zod';
 import { allowed, router } from '../trpc.ts';
 import { backupNow, planBackup } from './backups.ts';
 import { cancelJob, exploreOnMachine, restoreFiles, retryJob, verifyVault } from './verbs.ts';

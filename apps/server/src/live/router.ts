@@ -1,6 +1,6 @@
 import type { LiveEvent } from '@diskfleet/protocol';
 import { tracked } from '@trpc/server';
-import { z } from 'zod';
+import * as z from 'zod';
 import { findSessionByHash } from '../auth/sessions.ts';
 import type { Ctx } from '../context.ts';
 import { allowed, router } from '../trpc.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { allowed, router } from '../trpc.ts';
 import { createEnrolToken } from './enrol.ts';
 import { approveMachine, refreshMachine, rejectMachine, renameMachine, revokeMachine } from './verbs.ts';

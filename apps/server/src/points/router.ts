@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { allowed, router } from '../trpc.ts';
 import { changePoint, getPoint, listPoints } from './points.ts';
 

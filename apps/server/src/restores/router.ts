@@ -1,5 +1,5 @@
 import { targetRefShape } from '@diskfleet/protocol';
-import { z } from 'zod';
+import * as z from 'zod';
 import { allowed, router } from '../trpc.ts';
 import { getPlan, planDiskRestore } from './plan.ts';
 import { startDiskRestore } from './start.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { openProcedure, router } from '../trpc.ts';
 import { createOwner, needsOwner } from './owner.ts';
 

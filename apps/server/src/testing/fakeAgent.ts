@@ -17,7 +17,7 @@ import {
   verifyBytes,
 } from '@diskfleet/protocol';
 import { WebSocket } from 'ws';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { TestFleet } from './fleet.ts';
 
 const refusalShape = z.object({ error: z.object({ code: z.string() }) });

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { allowed, router } from '../trpc.ts';
 import { testFolder } from './service.ts';
 import { createVault, getVault, listVaults, readRecoveryKit } from './vaults.ts';

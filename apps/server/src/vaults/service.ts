@@ -1,6 +1,6 @@
 /** The few calls the server makes to the vault service as its admin. Objects are reached through packages/vault. */
 import { isFailureCode } from '@diskfleet/protocol';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Ctx } from '../context.ts';
 import { ServerError } from '../errors.ts';
 import { serverToken } from './grants.ts';

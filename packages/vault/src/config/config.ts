@@ -1,5 +1,5 @@
 /** [F3] `config`: what the vault is, fixed when it is made. Everything else in the vault is read by its light. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { VaultError } from '../errors.ts';
 import { deriveKey, hmac } from '../keys/derive.ts';
 import type { VaultKeys } from '../types.ts';

@@ -1,5 +1,5 @@
 /** [F21] [F24] [F25] The objects under `gc/`: their names, their bytes, and what a listing of them says. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { openText, sealText } from '../config/checkedText.ts';
 import { VaultError } from '../errors.ts';
 import { deriveKey, hmac } from '../keys/derive.ts';

@@ -1,7 +1,7 @@
 /** [F4] `keys/<id>`: the id key and the private key, wrapped by a key that argon2id makes of a passphrase. */
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { hashRaw } from '@node-rs/argon2';
-import { z } from 'zod';
+import * as z from 'zod';
 import { openText, sealText } from '../config/checkedText.ts';
 import { VaultError } from '../errors.ts';
 import type { VaultKeys } from '../types.ts';

@@ -1,5 +1,5 @@
 /** [F17] The manifest: the only thing that makes a point exist. Public header, sealed body, MAC of the write capability. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { ByteReader, ByteWriter } from '../bytes.ts';
 import { VaultError } from '../errors.ts';
 import { deriveKey, hmac, sha256 } from '../keys/derive.ts';

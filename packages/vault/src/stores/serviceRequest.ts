@@ -1,5 +1,5 @@
 /** One HTTP request to the vault service, and what its failures mean. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { VaultError, type VaultErrorCode } from '../errors.ts';
 import { exchange, type HttpExchange, PassingFailure, type Reply } from './httpExchange.ts';
 

@@ -5,7 +5,7 @@
  */
 import { Agent as HttpAgent, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
-import { z } from 'zod';
+import * as z from 'zod';
 import { VaultError } from '../errors.ts';
 import type { Store, StoreConfig, StoredObject } from '../types.ts';
 import { contentHash } from './contentHash.ts';

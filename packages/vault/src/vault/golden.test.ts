@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { sha256 } from '../keys/derive.ts';
 import { readPoint } from '../testing/sampleVault.ts';
 import { openVault } from './openVault.ts';
