@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { compressBound, type GcmRecord, loadBuiltin, loadFfi } from './native.ts';
 import { noise, text } from './testing/sampleVault.ts';
@@ -106,6 +106,18 @@ describe('AES-256-GCM: FFI and built-in', () => {
       const out = Buffer.alloc(100);
       expect(gcm.open({ ...parts, output: out })).toBe(true);
       expect(out.equals(plain)).toBe(true);
+    }
+  });
+});
+
+describe('SHA-256 off the thread: FFI and built-in', () => {
+  it.each(samples)('give what node gives, many at once, in shared memory too: %s', async (_name, plain) => {
+    const shared = Buffer.from(new SharedArrayBuffer(plain.length));
+    plain.copy(shared);
+    const wanted = createHash('sha256').update(plain).digest();
+    for (const one of [ffi, builtin]) {
+      const found = await Promise.all([plain, shared, plain, shared, plain].map((bytes) => one.sha256(bytes)));
+      expect(found.every((hash) => hash.equals(wanted))).toBe(true);
     }
   });
 });

@@ -1,12 +1,13 @@
 /**
  * zstd and AES-256-GCM at full speed: by FFI straight into the pack buffer where the running node exports the symbols
  * (Linux), by node:zlib and node:crypto elsewhere. Both give identical bytes; nothing outside this file knows which runs.
- * Contexts belong to one thread and are reused for every chunk.
+ * SHA-256 of whole packs runs in the process's thread pool, without a copy where FFI is. Contexts belong to one thread and are reused for every chunk.
  */
-import { type CipherGCM, createCipheriv, createDecipheriv } from 'node:crypto';
+import { type CipherGCM, createCipheriv, createDecipheriv, webcrypto } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 
+const digestBytes = 32;
 const tagBytes = 16;
 const nonceBytes = 12;
 
@@ -52,6 +53,8 @@ export interface Native {
   openCompressor(level: number): Compressor;
   openDecompressor(): Decompressor;
   openGcm(): Gcm;
+  /** SHA-256 off this thread. The bytes must not change until it resolves. */
+  sha256(bytes: Uint8Array): Promise<Buffer>;
 }
 
 /** Largest zstd frame for `length` plain bytes (ZSTD_COMPRESSBOUND). */
@@ -113,7 +116,23 @@ export function loadFfi(): Native {
       };
     },
     openGcm: () => openFfiGcm(evp),
+    sha256: ffiSha256(library),
   };
+}
+
+/** One call in the thread pool over the bytes where they lie; node's own asynchronous digest copies them first. */
+function ffiSha256(library: ReturnType<typeof loadLibrary>): Native['sha256'] {
+  const algorithm = library.func('void* EVP_sha256()')();
+  const digest = library.func('int EVP_Digest(void*, size_t, void*, void*, void*, void*)');
+  return (bytes) =>
+    new Promise((resolve, reject) => {
+      // Memory of its own: bytes of the pool of small buffers may move while they are written.
+      const target = Buffer.from(new ArrayBuffer(digestBytes));
+      digest.async(bytes, bytes.length, target, null, algorithm, null, (cause: unknown, result: number) => {
+        if (result === 1) resolve(target);
+        else reject(cause instanceof Error ? cause : new Error('SHA-256 failed'));
+      });
+    });
 }
 
 type EvpCall = (...values: readonly unknown[]) => number;
@@ -196,6 +215,7 @@ export function loadBuiltin(): Native {
       close() {},
     }),
     openGcm: openBuiltinGcm,
+    sha256: async (bytes) => Buffer.from(await webcrypto.subtle.digest('SHA-256', Uint8Array.from(bytes))),
   };
 }
 

@@ -1,7 +1,7 @@
 /** [F22] Packs: are they there, do they have their hash, does every chunk in them open. */
 import { VaultError } from '../errors.ts';
 import { type LocationTable, type Place, packObjectName } from '../index/locationTable.ts';
-import { sha256 } from '../keys/derive.ts';
+import { native } from '../native.ts';
 import { readTrailer } from '../pack/layout.ts';
 import { openPackKey, type PackKey, type ReaderKeys, RecordDecoder } from '../pack/recordDecoder.ts';
 import type { Store } from '../types.ts';
@@ -39,9 +39,12 @@ export interface PackCheck {
   readonly signal: AbortSignal | undefined;
 }
 
+/** A pack larger than any we write is read into memory of its own, which is given back. */
+const keptLaneBytes = 32 << 20;
+
 export async function verifyPacks(check: PackCheck): Promise<void> {
   const { table, sizes } = check;
-  const listed = new Map<string, number>();
+  const listed = new Map<string, { ordinal: number; sizeBytes: number }>();
   for (let ordinal = 0; ordinal < table.packCount; ordinal += 1) {
     const row = table.pack(ordinal);
     const name = packObjectName(row.name);
@@ -54,29 +57,73 @@ export async function verifyPacks(check: PackCheck): Promise<void> {
       check.damage.add(name, problem);
       check.bad.addPack(ordinal, name);
     }
-    if (size !== undefined) listed.set(name, ordinal);
+    if (size !== undefined) listed.set(name, { ordinal, sizeBytes: size });
   }
   if (check.level === 'structure') return;
-  const unlisted = check.only === null ? [...sizes.keys()].filter((name) => !listed.has(name)) : [];
-  const decoder = check.keys === null ? null : new RecordDecoder(check.keys);
+  const unlisted = check.only === null ? [...sizes].filter(([name]) => !listed.has(name)) : [];
+  const decoder = check.keys === null ? null : new PackDecoder(check.keys);
   const slots = table.slotsByPack();
+  const jobs = [
+    ...[...listed].map(([name, { ordinal, sizeBytes }]) => ({ name, sizeBytes, ordinal, chunks: () => slots(ordinal) })),
+    ...unlisted.map(([name, sizeBytes]) => ({ name, sizeBytes, ordinal: null, chunks: () => [] })),
+  ];
   try {
-    for (const name of [...listed.keys(), ...unlisted]) {
-      check.signal?.throwIfAborted();
-      const ordinal = listed.get(name) ?? null;
-      await verifyPack(check, { name, ordinal, decoder, chunks: ordinal === null ? [] : slots(ordinal) });
-      check.onObject(sizes.get(name) ?? 0);
-    }
+    await inLanes(jobs, check.signal, async (job, lane) => {
+      await verifyPack(check, { ...job, chunks: job.chunks(), decoder, lane });
+      check.onObject(sizes.get(job.name) ?? 0);
+    });
   } finally {
     decoder?.close();
   }
 }
 
+/** Memory for one pack, used again for the next. */
+interface Lane {
+  bytes: Buffer;
+}
+
+/** Packs under way at once: while one is looked into here, others are read and hashed by the thread pool. */
+const laneCount = 3;
+
+/** Does all `jobs`, some at once; when one fails the others under way are waited for, since they use memory and store. */
+async function inLanes<T>(
+  jobs: Iterable<T>,
+  signal: AbortSignal | undefined,
+  work: (job: T, lane: Lane) => Promise<void>,
+): Promise<void> {
+  const queue = jobs[Symbol.iterator]();
+  let failed = false;
+  const runLane = async () => {
+    const lane = { bytes: Buffer.alloc(0) };
+    for (let next = queue.next(); !next.done && !failed; next = queue.next()) {
+      try {
+        signal?.throwIfAborted();
+        await work(next.value, lane);
+      } catch (cause) {
+        failed = true;
+        throw cause;
+      }
+    }
+  };
+  const ends = await Promise.allSettled(Array.from({ length: laneCount }, runLane));
+  for (const end of ends) if (end.status === 'rejected') throw end.reason;
+}
+
 interface OnePack {
   readonly name: string;
+  readonly sizeBytes: number;
   readonly ordinal: number | null;
-  readonly decoder: RecordDecoder | null;
+  readonly decoder: PackDecoder | null;
   readonly chunks: readonly { idStart: Buffer; place: Place }[];
+  readonly lane: Lane;
+}
+
+async function readPack(store: Store, { name, sizeBytes, lane }: OnePack): Promise<Buffer> {
+  if (store.readInto === undefined || sizeBytes > keptLaneBytes) return store.get(name);
+  if (lane.bytes.length < sizeBytes) lane.bytes = Buffer.allocUnsafeSlow(sizeBytes);
+  const target = lane.bytes.subarray(0, sizeBytes);
+  await store.readInto(name, 0, target);
+  return target;
 }
 
 async function verifyPack(check: PackCheck, pack: OnePack): Promise<void> {
@@ -87,12 +134,12 @@ async function verifyPack(check: PackCheck, pack: OnePack): Promise<void> {
   };
   let bytes: Buffer;
   try {
-    bytes = await check.store.get(pack.name);
+    bytes = await readPack(check.store, pack);
   } catch (cause) {
     if (!(cause instanceof VaultError) || cause.retry === 'later') throw cause;
     return lose(`it cannot be read: ${cause.message}`);
   }
-  const sound = pack.name.endsWith(`/${sha256(bytes).toString('hex')}`);
+  const sound = pack.name.endsWith(`/${(await native().sha256(bytes)).toString('hex')}`);
   if (!sound) damage.add(pack.name, 'its bytes do not have the hash it is named by');
   else checkTrailer(bytes, pack, damage);
   if (pack.decoder === null || check.keys === null) {
@@ -108,7 +155,7 @@ async function verifyPack(check: PackCheck, pack: OnePack): Promise<void> {
     return lose(cause instanceof Error ? cause.message : 'its key does not open');
   }
   for (const { idStart, place } of pack.chunks) {
-    const problem = decodeProblem({ decoder: pack.decoder, bytes, idStart, place, packKey, packName: pack.name });
+    const problem = pack.decoder.problemAt({ bytes, idStart, place, packKey, packName: pack.name });
     if (problem === null) continue;
     const object = sound ? `chunk ${idStart.toString('hex')}…` : pack.name;
     damage.add(object, problem);
@@ -133,23 +180,32 @@ function checkTrailer(bytes: Buffer, pack: OnePack, damage: DamageList): void {
   }
 }
 
-function decodeProblem(input: {
-  decoder: RecordDecoder;
-  bytes: Buffer;
-  idStart: Buffer;
-  place: Place;
-  packKey: PackKey;
-  packName: string;
-}): string | null {
-  const { place } = input;
-  const record = input.bytes.subarray(place.offsetBytes, place.offsetBytes + place.recordBytes);
-  try {
-    input.decoder.decode({ record, id: input.idStart, packKey: input.packKey, packName: input.packName }, (plainBytes) =>
-      Buffer.allocUnsafeSlow(plainBytes),
-    );
-    return null;
-  } catch (cause) {
-    if (cause instanceof VaultError && cause.code === 'CHUNK_DAMAGED') return cause.message;
-    throw cause;
+/** Decodes chunks only to see whether they are sound; all share one target. */
+class PackDecoder {
+  private readonly decoder: RecordDecoder;
+  private plain = Buffer.alloc(0);
+
+  constructor(keys: ReaderKeys) {
+    this.decoder = new RecordDecoder(keys);
+  }
+
+  problemAt(input: { bytes: Buffer; idStart: Buffer; place: Place; packKey: PackKey; packName: string }): string | null {
+    const { place } = input;
+    const record = input.bytes.subarray(place.offsetBytes, place.offsetBytes + place.recordBytes);
+    try {
+      this.decoder.decode({ record, id: input.idStart, packKey: input.packKey, packName: input.packName }, (plainBytes) => {
+        if (plainBytes > keptLaneBytes) return Buffer.allocUnsafeSlow(plainBytes);
+        if (this.plain.length < plainBytes) this.plain = Buffer.allocUnsafeSlow(plainBytes);
+        return this.plain.subarray(0, plainBytes);
+      });
+      return null;
+    } catch (cause) {
+      if (cause instanceof VaultError && cause.code === 'CHUNK_DAMAGED') return cause.message;
+      throw cause;
+    }
+  }
+
+  close(): void {
+    this.decoder.close();
   }
 }
