@@ -36,7 +36,7 @@ describe.skipIf(missing.length > 0)(title, () => {
     truncateSync(at('disk'), DISK_BYTES);
     await run('sgdisk', ['-n', '1:2048:0', '-t', '1:8300', at('disk')]);
     const blocks = Math.floor((DISK_BYTES - 2 * START_BYTES) / 4096);
-    await run('mkfs.ext4', ['-q', '-F', '-E', `offset=${START_BYTES},nodiscard`, at('disk'), String(blocks)]);
+    await run('mkfs.ext4', ['-q', '-F', '-b', '4096', '-E', `offset=${START_BYTES},nodiscard`, at('disk'), String(blocks)]);
     writeFileSync(at('data'), noise(256 * 1024 ** 2, 'large'));
     await run('debugfs', ['-w', '-R', `write ${at('data')} data`, `${at('disk')}?offset=${START_BYTES}`]);
   }, 300_000);

@@ -171,7 +171,10 @@ export interface UsedDisk {
   readonly leftOutBytes: number;
   /** Ranges no write can make worth keeping: the tail, content of swap space, partitions that were not chosen. */
   readonly leftOutExtents: readonly Extent[];
-  /** Ranges whose content is left out and must read as zero after a restore, whatever was there: a page file's, a hibernation file's. */
+  /**
+   * Ranges that must read as zero after a restore: content that is left out whatever was there (a page file's, a hibernation file's),
+   * and long holes of a disk file.
+   */
   readonly zeroExtents: readonly Extent[];
   /** Files whose content is left out, in words. */
   readonly leftOutFiles: readonly string[];

@@ -34,6 +34,7 @@ async function run(job: BackupJob): Promise<void> {
       if (order.work.kind === 'grid') await grid.work(order.work);
       else await files.work(order.work);
       if (isStopped(job.control)) break;
+      for (const reader of readers) reader.checkSize();
       report({ kind: 'worked' });
     }
     const packs = isStopped(job.control) ? [] : await writer.finish();

@@ -1,8 +1,9 @@
 /** What there is to back up: the layout of each disk and the bytes of it worth keeping. */
-import { type BlockDevice, openFileDevice, readBytes } from '@diskfleet/disk';
+import { type BlockDevice, mergeExtents, openFileDevice, readBytes, subtractExtents, sumBytes } from '@diskfleet/disk';
 import { EngineError } from '../errors.ts';
 import { readUsedDisk } from '../layout/readUsedDisk.ts';
 import type { BackupRequest, DiskToBackUp, UsedDisk } from '../types.ts';
+import { longHoles } from './holes.ts';
 
 export interface ScannedDisk {
   readonly disk: DiskToBackUp;
@@ -20,7 +21,8 @@ export async function scanDisk(disk: DiskToBackUp, request: BackupRequest): Prom
       const text = `${disk.name} has a size of 0 bytes: there is nothing to back up (no medium inserted?)`;
       throw new EngineError('SOURCE_EMPTY', text);
     }
-    return { disk, used: disk.live === undefined ? await look(device, disk, request) : await lookAtLive(device, disk, request) };
+    if (disk.live !== undefined) return { disk, used: await lookAtLive(device, disk, request) };
+    return { disk, used: await withoutHoles(await look(device, disk, request), disk.path) };
   } finally {
     await device.close();
   }
@@ -28,6 +30,14 @@ export async function scanDisk(disk: DiskToBackUp, request: BackupRequest): Prom
 
 function look(device: BlockDevice, { partitions }: DiskToBackUp, { sectorBySector, leaveOut }: BackupRequest): Promise<UsedDisk> {
   return readUsedDisk(device, { sectorBySector, partitions, leaveOut });
+}
+
+/** What lies in a long hole of a disk file is known to be zero. */
+async function withoutHoles(used: UsedDisk, path: string): Promise<UsedDisk> {
+  const holes = await longHoles(path, used.usedExtents);
+  const usedExtents = subtractExtents(used.usedExtents, holes);
+  const zeroExtents = mergeExtents([...used.zeroExtents, ...holes]);
+  return { ...used, usedExtents, usedBytes: sumBytes(usedExtents), zeroExtents };
 }
 
 /**

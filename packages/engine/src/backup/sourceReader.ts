@@ -26,9 +26,9 @@ export class SourceReader {
   readonly #disk: number;
   #file: number;
   #direct: boolean;
-  readonly #holes: HoleFinder | null;
+  readonly #holes: Pick<HoleFinder, 'nextData'> | null;
 
-  constructor(source: SourceToRead, disk: number, holes: HoleFinder) {
+  constructor(source: SourceToRead, disk: number, holes: Pick<HoleFinder, 'nextData'>) {
     this.#source = source;
     this.#disk = disk;
     this.#file = openSync(source.path, constants.O_RDONLY);
@@ -41,10 +41,15 @@ export class SourceReader {
   /** True when the file is known to hold nothing but a hole there. @throws EngineError `SOURCE_CHANGED_SIZE` */
   isHole(range: { from: number; to: number }): boolean {
     if (this.#holes === null || this.#holes.nextData(this.#file, range.from) < range.to) return false;
-    // Behind the end of a file there is only hole too: make sure this is not because it shrank.
+    this.checkSize();
+    return true;
+  }
+
+  /** Behind the end of a file there is only hole too: makes sure this is not because it shrank. @throws EngineError `SOURCE_CHANGED_SIZE` */
+  checkSize(): void {
+    if (this.#holes === null) return;
     const { size } = fstatSync(this.#file);
     if (size < this.#source.sizeBytes) throw this.#ended(size);
-    return true;
   }
 
   /**
