@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { open, readdir, rm, statfs } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
-import { makeFolder, messageOf } from './registry.ts';
+import { makeFolder, messageOf } from './places.ts';
 
 const TEST_BYTES = 32 << 20;
 

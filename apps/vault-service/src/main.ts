@@ -8,6 +8,7 @@ const settings = z
     DISKFLEET_HOST: z.string().default('127.0.0.1'),
     DISKFLEET_VAULT_DATA: z.string().min(1),
     DISKFLEET_SERVER_PUBLIC_KEY: z.string().min(1),
+    DISKFLEET_VAULT_ALLOW_LOOPBACK: z.stringbool().default(false),
   })
   .parse(process.env);
 
@@ -17,6 +18,7 @@ const server = await createVaultService({
   serverPublicKey: settings.DISKFLEET_SERVER_PUBLIC_KEY,
   log,
   now: () => new Date(),
+  allowLoopback: settings.DISKFLEET_VAULT_ALLOW_LOOPBACK,
 });
 server.listen(settings.DISKFLEET_VAULT_PORT, settings.DISKFLEET_HOST, 4096, () =>
   log.info({ address: server.address() }, 'ready'),

@@ -1,20 +1,23 @@
-/** The object verbs of one vault over HTTP. Authority is decided in permissions.ts; bytes go to the vault's own directory store. */
-import { createHash } from 'node:crypto';
+/** The object verbs of one vault over HTTP. Authority is decided in permissions.ts; bytes go to the vault's keeper. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { VaultToken } from '@diskfleet/protocol';
-import type { Store } from '@diskfleet/vault';
+import { z } from 'zod';
 import { ServiceError } from './errors.ts';
 import { inFlightLimit } from './inFlight.ts';
-import { isObjectName, isPrefix, mayAccess, mayProbe } from './permissions.ts';
+import type { Keeper } from './keeper.ts';
+import type { Listings } from './listings.ts';
+import { isAdmin, isObjectName, isPrefix, mayAccess, mayProbe } from './permissions.ts';
+import { readJson } from './readJson.ts';
 import { sendJson } from './respond.ts';
+import { withUpload } from './uploads.ts';
 
 const MAX_OBJECT_BYTES = 64 << 20;
-const LIST_PAGE = 1000;
-const withinMemory = inFlightLimit(160 << 20);
+const MOST_ASKED = 1000;
+const withinMemory = inFlightLimit(128 << 20);
 
 export interface ObjectRequest {
   readonly token: VaultToken;
-  readonly store: Store;
+  readonly keeper: Keeper;
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
 }
@@ -35,22 +38,22 @@ export async function handleObject(context: ObjectRequest, name: string): Promis
   }
 }
 
-async function putObject({ token, store, request, response }: ObjectRequest, name: string): Promise<void> {
+async function putObject({ token, keeper, request, response }: ObjectRequest, name: string): Promise<void> {
   allow(mayAccess(token, 'put', name));
   const length = Number(request.headers['content-length'] ?? Number.NaN);
   if (!Number.isSafeInteger(length) || length < 0) throw new ServiceError(411, 'INVALID_INPUT', 'a content length is needed');
   if (length > MAX_OBJECT_BYTES) throw new ServiceError(413, 'INVALID_INPUT', 'an object has at most 64 MiB');
-  const outcome = await withinMemory(length, async () => {
-    const bytes = await readBody(request, length);
-    checkContent(name, bytes, request.headers['x-content-sha256']);
-    return store.put(name, bytes);
-  });
+  const outcome = await withinMemory(length, () =>
+    withUpload(request, length, ({ bytes, sha256 }) => {
+      checkContent(name, sha256, request.headers['x-content-sha256']);
+      return keeper.put(name, bytes, isAdmin(token) ? null : token.machineId);
+    }),
+  );
   sendJson(response, outcome === 'stored' ? 201 : 200, { outcome });
 }
 
 /** Packs and index segments are named by their content, so a corrupted or forged upload can never take their place. */
-function checkContent(name: string, bytes: Buffer, claimed: string | string[] | undefined): void {
-  const sha256 = createHash('sha256').update(bytes).digest('hex');
+function checkContent(name: string, sha256: string, claimed: string | string[] | undefined): void {
   if (typeof claimed === 'string' && claimed !== sha256)
     throw new ServiceError(422, 'VAULT_REFUSED', 'the body does not match its hash');
   if (/^(packs|index)\//.test(name) && name.slice(name.lastIndexOf('/') + 1) !== sha256) {
@@ -58,27 +61,14 @@ function checkContent(name: string, bytes: Buffer, claimed: string | string[] | 
   }
 }
 
-async function readBody(request: IncomingMessage, length: number): Promise<Buffer> {
-  const bytes = Buffer.allocUnsafe(length);
-  let done = 0;
-  for await (const piece of request) {
-    if (!(piece instanceof Uint8Array) || done + piece.length > length)
-      throw new ServiceError(400, 'INVALID_INPUT', 'the body is longer than announced');
-    bytes.set(piece, done);
-    done += piece.length;
-  }
-  if (done !== length) throw new ServiceError(400, 'INVALID_INPUT', 'the body ended early');
-  return bytes;
-}
-
-async function getObject({ token, store, request, response }: ObjectRequest, name: string): Promise<void> {
+async function getObject({ token, keeper, request, response }: ObjectRequest, name: string): Promise<void> {
   allow(mayAccess(token, 'get', name));
-  const found = await store.head(name);
+  const found = await keeper.head(name);
   if (!found) throw new ServiceError(404, 'VAULT_OBJECT_MISSING', `${name} is not in the vault`);
   const range = parseRange(request.headers.range, found.sizeBytes);
   const lengthBytes = range ? range.lengthBytes : found.sizeBytes;
   await withinMemory(lengthBytes, async () => {
-    const bytes = range ? await store.get(name, range) : await store.get(name);
+    const bytes = range ? await keeper.get(name, range) : await keeper.get(name);
     response.writeHead(range ? 206 : 200, {
       'content-type': 'application/octet-stream',
       'content-length': bytes.length,
@@ -104,43 +94,41 @@ function parseRange(header: string | undefined, sizeBytes: number) {
   return { offsetBytes: from, lengthBytes: to - from + 1 };
 }
 
-async function headObject({ token, store, response }: ObjectRequest, name: string): Promise<void> {
+async function headObject({ token, keeper, response }: ObjectRequest, name: string): Promise<void> {
   allow(mayProbe(token, name));
-  const found = await store.head(name);
+  const found = await keeper.head(name);
   response.writeHead(found ? 200 : 404, found ? { 'content-length': found.sizeBytes } : {});
   response.end();
 }
 
-async function removeObject({ token, store, response }: ObjectRequest, name: string): Promise<void> {
+async function removeObject({ token, keeper, response }: ObjectRequest, name: string): Promise<void> {
   allow(mayAccess(token, 'remove', name));
-  await store.remove(name);
+  await keeper.remove(name);
   response.writeHead(204);
   response.end();
 }
 
 /** One page of names below a prefix, in order, after `after`. */
-export async function listObjects({ token, store, response }: ObjectRequest, query: URLSearchParams): Promise<void> {
+export async function listObjects({ token, response }: ObjectRequest, listings: Listings, query: URLSearchParams): Promise<void> {
   const prefix = query.get('prefix') ?? '';
   const after = query.get('after') ?? '';
   if (!isPrefix(prefix)) throw new ServiceError(400, 'INVALID_INPUT', 'not a prefix');
   allow(mayAccess(token, 'list', prefix));
-  const all = [];
-  for await (const object of store.list(prefix)) if (object.name > after) all.push(object);
-  all.sort((a, b) => (a.name < b.name ? -1 : 1));
-  const objects = all.slice(0, LIST_PAGE);
-  const last = objects[objects.length - 1];
-  sendJson(response, 200, { objects, next: all.length > LIST_PAGE && last ? last.name : null });
+  sendJson(response, 200, await listings.page(prefix, after));
 }
 
-/** What the vault holds and how much room its filesystem has. */
-export async function usageOf(store: Store): Promise<{ storedBytes: number; objects: number }> {
-  let storedBytes = 0;
-  let objects = 0;
-  for await (const object of store.list('')) {
-    storedBytes += object.sizeBytes;
-    objects += 1;
+const hasShape = z.object({ names: z.array(z.string()).max(MOST_ASKED) });
+
+/** Sizes of many objects at once, null for what is not there. */
+export async function askForObjects({ token, keeper, request, response }: ObjectRequest): Promise<void> {
+  const { names } = await readJson(request, hasShape);
+  for (const name of names) {
+    if (!isObjectName(name)) throw new ServiceError(400, 'INVALID_INPUT', 'not an object name');
+    allow(mayProbe(token, name));
   }
-  return { storedBytes, objects };
+  const sizes: (number | null)[] = [];
+  for (const name of names) sizes.push((await keeper.head(name))?.sizeBytes ?? null);
+  sendJson(response, 200, { sizes });
 }
 
 function allow(allowed: boolean): void {

@@ -1,73 +1,84 @@
 /**
- * Which vault lies in which folder. The service keeps this list itself, so that neither the server nor its database can point
- * a vault somewhere else afterwards. One small JSON file, replaced atomically.
+ * Which vault lies where, and what its keeper holds to. The service keeps this itself, so that neither the server nor its database can
+ * point a vault somewhere else afterwards or forget that it promised to keep what was removed. One small JSON file, replaced atomically.
  */
-import { mkdir, open, readdir, readFile, realpath, rename, stat } from 'node:fs/promises';
-import { dirname, isAbsolute, join, sep } from 'node:path';
-import * as z from 'zod';
+import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { z } from 'zod';
 import { ServiceError } from './errors.ts';
+import { bucketShape, locationOf, overlap, type Place, prepareNew } from './places.ts';
+import { changePolicy, firstPolicy, type Policy, type PolicySteps, policyStepsShape } from './policy.ts';
 
-const fileShape = z.object({ vaults: z.record(z.string(), z.object({ folder: z.string(), registeredAt: z.iso.datetime() })) });
+const entryShape = z.intersection(
+  z.object({ registeredAt: z.iso.datetime(), policy: policyStepsShape.optional() }),
+  z.union([z.object({ folder: z.string() }), z.object({ bucket: bucketShape })]),
+);
+type Entry = z.infer<typeof entryShape>;
+const fileShape = z.object({ vaults: z.record(z.string(), entryShape) });
 
 export interface Registry {
-  folderOf(vaultId: string): string | null;
+  placeOf(vaultId: string): Place | null;
+  ids(): string[];
   /** Creates the folder when missing. @throws ServiceError when it is not absolute, not empty, or lies inside another vault. */
-  register(vaultId: string, folder: string, now: Date): Promise<void>;
+  register(vaultId: string, place: Place, now: Date): Promise<Place>;
+  /** Oldest first; the last one is the one wanted. */
+  policySteps(vaultId: string): PolicySteps;
+  setPolicy(vaultId: string, policy: Policy, now: Date): Promise<void>;
 }
 
-export async function openRegistry(dataFolder: string): Promise<Registry> {
+export async function openRegistry(dataFolder: string, options: { allowLoopback: boolean }): Promise<Registry> {
   await mkdir(dataFolder, { recursive: true, mode: 0o700 });
   const path = join(dataFolder, 'vaults.json');
   const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return '{"vaults":{}}';
     throw error;
   });
-  const state = fileShape.parse(JSON.parse(text));
-  return {
-    folderOf: (vaultId) => state.vaults[vaultId]?.folder ?? null,
-    async register(vaultId, folder, now) {
-      const known = state.vaults[vaultId];
-      const real = await prepareFolder(folder);
-      if (known?.folder === real) return;
-      if (known) throw new ServiceError(409, 'VAULT_EXISTS', 'this vault id is registered with another folder');
-      const clash = Object.values(state.vaults).find((other) => isInside(real, other.folder) || isInside(other.folder, real));
-      if (clash) throw new ServiceError(409, 'VAULT_EXISTS', `the folder overlaps the vault in ${clash.folder}`);
-      if ((await readdir(real)).some((name) => name !== 'lost+found')) {
-        throw new ServiceError(409, 'VAULT_EXISTS', 'the folder is not empty: choose an empty one for a new vault');
-      }
-      state.vaults[vaultId] = { folder: real, registeredAt: now.toISOString() };
-      await replaceFile(path, JSON.stringify(state, null, 2));
-    },
+  let state = fileShape.parse(JSON.parse(text));
+  let turn: Promise<unknown> = Promise.resolve();
+  /** One change at a time; what could not be stored did not happen. */
+  const change = <T>(work: () => Promise<T>): Promise<T> => {
+    const mine = turn.then(work, work);
+    turn = mine;
+    return mine;
   };
-}
-
-async function prepareFolder(folder: string): Promise<string> {
-  if (!isAbsolute(folder)) throw new ServiceError(400, 'INVALID_INPUT', 'the folder must be an absolute path');
-  try {
-    await makeFolder(folder);
-    return await realpath(folder);
-  } catch (cause) {
-    throw new ServiceError(422, 'VAULT_STORE_FAILED', `the folder cannot be made or entered: ${messageOf(cause)}`);
-  }
-}
-
-/** Makes a folder and its parents one by one: a recursive mkdir never returns where the parent cannot hold folders (as /proc). */
-export async function makeFolder(folder: string): Promise<void> {
-  const found = await stat(folder).catch(() => null);
-  if (found?.isDirectory()) return;
-  const parent = dirname(folder);
-  if (parent !== folder) await makeFolder(parent);
-  await mkdir(folder).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EEXIST') throw error;
-  });
-}
-
-export function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
-}
-
-function isInside(inner: string, outer: string): boolean {
-  return inner === outer || inner.startsWith(outer.endsWith(sep) ? outer : outer + sep);
+  const store = async (vaultId: string, entry: Entry) => {
+    const next = { vaults: { ...state.vaults, [vaultId]: entry } };
+    await replaceFile(path, JSON.stringify(next, null, 2));
+    state = next;
+  };
+  const placeOf = (vaultId: string): Place | null => {
+    const entry = Object.hasOwn(state.vaults, vaultId) ? state.vaults[vaultId] : undefined;
+    if (!entry) return null;
+    return 'folder' in entry ? { folder: entry.folder } : { bucket: entry.bucket };
+  };
+  const stepsOf = (vaultId: string): PolicySteps => state.vaults[vaultId]?.policy ?? [{ ...firstPolicy, atMs: 0 }];
+  return {
+    placeOf,
+    ids: () => Object.keys(state.vaults),
+    register: (vaultId, wanted, now) =>
+      change(async () => {
+        const known = placeOf(vaultId);
+        if (known) {
+          if (locationOf(known) === locationOf(wanted)) return known;
+          throw new ServiceError(409, 'VAULT_EXISTS', 'this vault id is registered with another place');
+        }
+        const place = await prepareNew(wanted, options);
+        for (const id of Object.keys(state.vaults)) {
+          const other = placeOf(id);
+          if (other && overlap(place, other))
+            throw new ServiceError(409, 'VAULT_EXISTS', `the place overlaps the vault in ${locationOf(other)}`);
+        }
+        await store(vaultId, { ...place, registeredAt: now.toISOString(), policy: [{ ...firstPolicy, atMs: now.getTime() }] });
+        return place;
+      }),
+    policySteps: stepsOf,
+    setPolicy: (vaultId, policy, now) =>
+      change(async () => {
+        const entry = state.vaults[vaultId];
+        if (!entry) throw new ServiceError(404, 'VAULT_NOT_FOUND', 'this service has no such vault');
+        await store(vaultId, { ...entry, policy: changePolicy(stepsOf(vaultId), policy, now.getTime()) });
+      }),
+  };
 }
 
 async function replaceFile(path: string, text: string): Promise<void> {

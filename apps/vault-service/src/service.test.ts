@@ -1,4 +1,4 @@
-import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { createHash, randomBytes, randomUUID, sign } from 'node:crypto';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,21 +20,36 @@ const log = pino({ level: 'silent' });
 
 async function startService() {
   const folder = await mkdtemp(join(tmpdir(), 'diskfleet-service-'));
-  const service = await createVaultService({
-    dataFolder: join(folder, 'registry'),
-    serverPublicKey: server.publicKey,
-    log,
-    now: () => new Date(),
-  });
-  await new Promise<void>((done) => service.listen(0, '127.0.0.1', done));
-  const address = service.address();
-  const port = typeof address === 'object' ? address?.port : null;
-  const stop = async () => {
+  const start = async () => {
+    const service = await createVaultService({
+      dataFolder: join(folder, 'registry'),
+      serverPublicKey: server.publicKey,
+      log,
+      now: () => new Date(),
+    });
+    await new Promise<void>((done) => service.listen(0, '127.0.0.1', done));
+    const address = service.address();
+    return { service, url: `http://127.0.0.1:${typeof address === 'object' ? address?.port : null}` };
+  };
+  const halt = async ({ service }: Awaited<ReturnType<typeof start>>) => {
     service.closeAllConnections();
     await new Promise((done) => service.close(done));
-    await rm(folder, { recursive: true, force: true });
   };
-  return { folder, url: `http://127.0.0.1:${port}`, stop };
+  let current = await start();
+  const running = {
+    folder,
+    url: current.url,
+    async restart() {
+      await halt(current);
+      current = await start();
+      running.url = current.url;
+    },
+    async stop() {
+      await halt(current);
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+  return running;
 }
 
 function token(vaultId: string, verbs: VaultVerb[], extra: Partial<VaultToken> = {}): string {
@@ -47,6 +62,14 @@ function token(vaultId: string, verbs: VaultVerb[], extra: Partial<VaultToken> =
     ...extra,
   } as const;
   return signGrant(rawPrivateKey(server.privateKey), grant);
+}
+
+/** A token no code of ours would sign. */
+function unchecked(vaultId: string, verbs: VaultVerb[], machineId: string): string {
+  const grant = { purpose: 'vault', vaultId, machineId, verbs, expiresAt: new Date(Date.now() + 60_000).toISOString() };
+  const payload = Buffer.from(JSON.stringify(grant), 'utf8');
+  const bytes = Buffer.concat([Buffer.from('diskfleet-grant-v1\0', 'utf8'), payload]);
+  return `${payload.toString('base64url')}.${sign(null, bytes, rawPrivateKey(server.privateKey)).toString('base64url')}`;
 }
 
 async function register(url: string, vaultId: string, folder: string): Promise<Response> {
@@ -63,7 +86,7 @@ storeContract('vault service with an admin token', async () => {
   expect((await register(url, vaultId, join(folder, 'vault'))).status).toBe(201);
   return {
     store: await openStore({ kind: 'service', baseUrl: `${url}/v1/vaults/${vaultId}`, token: token(vaultId, ['admin']) }),
-    removes: false,
+    removes: true,
     cleanUp: stop,
   };
 });
@@ -114,6 +137,155 @@ describe('vault service', () => {
     expect(Buffer.from(await (await call('GET', pack(bytes), reader)).arrayBuffer()).equals(bytes)).toBe(true);
     expect((await call('PUT', pack(Buffer.from('x')), reader, 'x')).status).toBe(403);
     expect((await call('DELETE', pack(bytes), reader)).status).toBe(403);
+  });
+
+  const admin = (extra: Partial<VaultToken> = {}) => token(vaultId, ['admin'], extra);
+  const tokens = {
+    writer: () => token(vaultId, ['write'], { machineId: 'machine-a' }),
+    reader: () => token(vaultId, ['read']),
+    'reader on a machine': () => token(vaultId, ['read'], { machineId: 'machine-a' }),
+    'write without a machine': () => token(vaultId, ['write']),
+    admin: () => admin(),
+    // Signed by the server's own key, by mistake or by whoever took it over: still no admin.
+    'admin on a machine': () => unchecked(vaultId, ['admin'], 'machine-a'),
+  };
+  type Who = keyof typeof tokens;
+  const everyone: readonly Who[] = [
+    'writer',
+    'reader',
+    'reader on a machine',
+    'write without a machine',
+    'admin',
+    'admin on a machine',
+  ];
+  const readers: readonly Who[] = ['reader', 'reader on a machine', 'admin'];
+  const matrix: readonly (readonly [method: string, path: string, body: string | undefined, who: readonly Who[]])[] = [
+    ['PUT', 'PACK', undefined, ['writer', 'admin']],
+    ['PUT', 'objects/sessions/s-0', 's', ['writer', 'admin']],
+    ['PUT', 'objects/points/machine-a/d/x.adi', 'p', ['writer', 'admin']],
+    ['PUT', 'objects/points/machine-b/d/x.adi', 'p', ['admin']],
+    ['PUT', 'objects/config', 'c', ['admin']],
+    ['PUT', 'objects/keys/k', 'c', ['admin']],
+    ['PUT', 'objects/gc/0000000000000001-doom', 'c', ['admin']],
+    ['GET', 'PACK', undefined, readers],
+    ['HEAD', 'PACK', undefined, ['writer', 'write without a machine', ...readers]],
+    ['GET', 'objects/config', undefined, ['writer', ...readers]],
+    ['GET', 'objects/keys/k', undefined, readers],
+    ['GET', 'objects/points/machine-a/d/x.adi', undefined, ['writer', ...readers]],
+    ['GET', 'objects/points/machine-b/d/x.adi', undefined, readers],
+    ['GET', 'list?prefix=', undefined, readers],
+    ['GET', 'list?prefix=packs/', undefined, ['writer', ...readers]],
+    ['GET', 'list?prefix=points/', undefined, readers],
+    ['GET', 'list?prefix=points/machine-a/', undefined, ['writer', ...readers]],
+    ['POST', 'has', '{"names":["packs/aa/x"]}', ['writer', 'write without a machine', ...readers]],
+    ['POST', 'has', '{"names":["keys/k"]}', readers],
+    ['GET', 'usage', undefined, readers],
+    ['GET', 'policy', undefined, readers],
+    ['GET', 'removed', undefined, readers],
+    ['PUT', 'policy', '{"deletionDelayMs":1209600000,"minRetentionMs":0,"quotaBytes":null,"machineBytesPerDay":null}', ['admin']],
+    ['POST', 'purge', '', ['admin']],
+    ['DELETE', 'objects/sessions/s-0', undefined, ['admin']],
+    ['DELETE', 'objects/points/machine-a/d/x.adi', undefined, ['admin']],
+    ['POST', 'undelete', '{"name":"points/machine-a/d/x.adi"}', ['admin']],
+    ['DELETE', 'PACK', undefined, ['admin']],
+    ['DELETE', 'objects/config', undefined, []],
+    ['DELETE', 'objects/keys/k', undefined, []],
+  ];
+
+  test('[P9] who may do what, verb by verb and token by token', async () => {
+    const bytes = Buffer.from('a pack');
+    for (const [method, path, body, who] of matrix) {
+      // The admin last, so that what each row needs is there for all.
+      for (const one of everyone) {
+        const at = path === 'PACK' ? pack(bytes) : path;
+        const answer = await call(method, at, tokens[one](), path === 'PACK' && method === 'PUT' ? bytes : body);
+        const allowed = answer.status !== 401 && answer.status !== 403;
+        expect(allowed, `${one}: ${method} ${path} answered ${answer.status}`).toBe(who.includes(one));
+      }
+    }
+  });
+
+  test('[P17] removing keeps a point until the delay is over, and says so', async () => {
+    const name = `points/m/d/20261122t000000000z-${'a'.repeat(32)}.adi`;
+    await call('PUT', `objects/${name}`, admin(), 'manifest');
+    expect((await call('DELETE', `objects/${name}`, admin())).status).toBe(204);
+    const store = await openStore({ kind: 'service', baseUrl: base, token: admin() });
+    const found = [];
+    for await (const one of store.list('points/')) found.push(one);
+    await store.close();
+    expect(found).toMatchObject([{ name, sizeBytes: 8 }]);
+    expect(Math.round(((found[0]?.goesAtMs ?? 0) - Date.now()) / 86_400_000)).toBe(14);
+    expect(await (await call('GET', 'removed', admin())).json()).toMatchObject({ objects: [{ name }] });
+    expect((await call('POST', 'undelete', admin(), JSON.stringify({ name }))).status).toBe(200);
+    expect(await (await call('GET', 'removed', admin())).json()).toEqual({ objects: [] });
+  });
+
+  test('[P16] the policy is kept over a restart of the service and answers what is in force', async () => {
+    const wanted = { deletionDelayMs: 0, minRetentionMs: 0, quotaBytes: 5_000_000, machineBytesPerDay: null };
+    expect((await call('PUT', 'policy', admin(), JSON.stringify(wanted))).status).toBe(200);
+    await running.restart();
+    base = `${running.url}/v1/vaults/${vaultId}`;
+    const answer = await (await call('GET', 'policy', admin())).json();
+    expect(answer).toMatchObject({ wanted, inForce: { deletionDelayMs: 14 * 86_400_000, quotaBytes: 5_000_000 } });
+    for (const bad of [
+      '{}',
+      '{"deletionDelayMs":-1}',
+      'x',
+      JSON.stringify({ ...wanted, quotaBytes: 0.5 }),
+      JSON.stringify({ ...wanted, deletionDelayMs: 1e18 }),
+    ])
+      expect((await call('PUT', 'policy', admin(), bad)).status).toBe(400);
+  });
+
+  test('[P19] at the quota an agent hears VAULT_QUOTA and everything stored before is there', async () => {
+    const policy = { deletionDelayMs: 1000, minRetentionMs: 0, quotaBytes: 1500, machineBytesPerDay: null };
+    await call('PUT', 'policy', admin(), JSON.stringify(policy));
+    const store = await openStore({ kind: 'service', baseUrl: base, token: tokens.writer(), patienceMs: 1000 });
+    const [first, second] = [randomBytes(1000), randomBytes(1000)];
+    const nameOf = (bytes: Uint8Array) => pack(bytes).slice('objects/'.length);
+    expect(await store.put(nameOf(first), first)).toBe('stored');
+    await expect(store.put(nameOf(second), second)).rejects.toMatchObject({ code: 'VAULT_QUOTA', retry: 'later' });
+    await store.put('points/machine-a/d/y.adi', Buffer.from('m'));
+    expect((await store.head(nameOf(first)))?.sizeBytes).toBe(1000);
+    await store.close();
+  });
+
+  test('has answers in batches, and hostile ones are refused', async () => {
+    const bytes = randomBytes(77);
+    await call('PUT', pack(bytes), admin(), bytes);
+    const ask = (names: readonly unknown[]) => call('POST', 'has', admin(), JSON.stringify({ names }));
+    const known = pack(bytes).slice('objects/'.length);
+    expect(await (await ask([known, `packs/00/${'0'.repeat(64)}`])).json()).toEqual({ sizes: [77, null] });
+    expect((await ask(Array.from({ length: 1001 }, () => known))).status).toBe(400);
+    expect((await ask(['../secret'])).status).toBe(400);
+    expect((await ask([5])).status).toBe(400);
+    expect((await call('POST', 'has', admin(), `{"names":["${'a'.repeat(2 << 20)}"]}`)).status).toBe(413);
+  });
+
+  test('[P7] an address that is not well formed is the caller’s mistake', async () => {
+    expect((await call('GET', 'objects/%E0%A4%A', admin())).status).toBe(400);
+    expect((await call('POST', 'undelete', admin(), '{"name":"../x"}')).status).toBe(400);
+    expect((await call('POST', 'undelete', admin(), '{"name":"packs/aa/none"}')).status).toBe(404);
+    expect((await call('PATCH', 'objects/config', admin())).status).toBe(405);
+  });
+
+  test.each([
+    'http://127.0.0.1:1',
+    'http://localhost:1',
+    'http://[::1]:1',
+    'http://169.254.169.254',
+    'http://0.0.0.0:1',
+    'ftp://x',
+  ])('a bucket at %s is refused before anything is sent there', async (endpoint) => {
+    const id = randomUUID();
+    const bucket = { bucket: 'abc', prefix: '', region: 'r', endpoint, accessKeyId: 'a', secretAccessKey: 'secret-of-mine' };
+    const answer = await fetch(`${running.url}/v1/vaults`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token(id, ['admin'])}` },
+      body: JSON.stringify({ vaultId: id, bucket }),
+    });
+    expect([400, 422]).toContain(answer.status);
+    expect(await answer.text()).not.toContain('secret-of-mine');
   });
 
   test('[P8] without a valid token nothing is answered but health', async () => {

@@ -3,15 +3,24 @@
  * writers. It trusts nothing but the server's signature on a capability token, and enforces append-only by itself.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { join } from 'node:path';
 import { openVaultToken, rawPublicKey, type VaultToken } from '@diskfleet/protocol';
-import { openStore, type Store, VaultError } from '@diskfleet/vault';
+import { VaultError } from '@diskfleet/vault';
 import type { Logger } from 'pino';
-import * as z from 'zod';
+import { z } from 'zod';
 import { ServiceError } from './errors.ts';
 import { roomOf, testFolder } from './folderTest.ts';
-import { handleObject, listObjects, usageOf } from './objects.ts';
+import { type Keeper, openKeeper } from './keeper.ts';
+import { type Listings, openListings } from './listings.ts';
+import { askForObjects, handleObject, listObjects } from './objects.ts';
+import { isAdmin, isObjectName } from './permissions.ts';
+import { bucketShape, locationOf, openPlace, type Place } from './places.ts';
+import { policyShape } from './policy.ts';
+import { readJson } from './readJson.ts';
 import { openRegistry, type Registry } from './registry.ts';
 import { sendJson } from './respond.ts';
+
+const PURGE_EVERY_MS = 3_600_000;
 
 export interface ServiceOptions {
   readonly dataFolder: string;
@@ -19,23 +28,52 @@ export interface ServiceOptions {
   readonly serverPublicKey: string;
   readonly log: Logger;
   readonly now: () => Date;
+  /** Buckets may be at an address of this machine itself; off unless somebody runs the storage beside the service. */
+  readonly allowLoopback?: boolean;
+}
+
+interface OpenVault {
+  readonly keeper: Keeper;
+  readonly listings: Listings;
 }
 
 interface Ctx extends ServiceOptions {
+  readonly allowLoopback: boolean;
   readonly registry: Registry;
-  readonly stores: Map<string, Promise<Store>>;
+  readonly open: Map<string, Promise<OpenVault>>;
 }
 
 /** Makes the HTTP server; the caller listens and closes. */
 export async function createVaultService(options: ServiceOptions): Promise<Server> {
-  const ctx: Ctx = { ...options, registry: await openRegistry(options.dataFolder), stores: new Map() };
+  const { allowLoopback = false, dataFolder } = options;
+  const registry = await openRegistry(dataFolder, { allowLoopback });
+  const ctx: Ctx = { ...options, allowLoopback, registry, open: new Map() };
   const server = createServer((request, response) => {
     route(ctx, request, response).catch((error: unknown) => fail(ctx, request, response, error));
   });
   server.keepAliveTimeout = 75_000;
   server.headersTimeout = 80_000;
   server.requestTimeout = 300_000;
+  const timer = setInterval(() => void purgeAll(ctx), PURGE_EVERY_MS);
+  timer.unref();
+  server.on('close', () => {
+    clearInterval(timer);
+    for (const opening of ctx.open.values()) opening.then(({ keeper }) => keeper.close()).catch(() => {});
+  });
   return server;
+}
+
+/** What was removed goes when its time is over, whether or not anybody asks. */
+async function purgeAll(ctx: Ctx): Promise<void> {
+  for (const vaultId of ctx.registry.ids()) {
+    try {
+      const { keeper } = await vaultOf(ctx, vaultId);
+      const purged = await keeper.purge();
+      if (purged.gone > 0 || purged.locked > 0) ctx.log.info({ vaultId, ...purged }, 'removed objects are gone');
+    } catch (error) {
+      ctx.log.error({ vaultId, err: error }, 'removed objects could not be destroyed');
+    }
+  }
 }
 
 async function route(ctx: Ctx, request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -46,17 +84,83 @@ async function route(ctx: Ctx, request: IncomingMessage, response: ServerRespons
   if (request.method === 'POST' && url.pathname === '/v1/test-folder') return tryFolder(token, request, response);
   const parts = /^\/v1\/vaults\/([A-Za-z0-9-]{1,64})\/(.*)$/.exec(url.pathname);
   if (!parts?.[1] || parts[2] === undefined) throw new ServiceError(404, 'NOT_FOUND', 'no such address');
-  const [vaultId, rest] = [parts[1], decodeURIComponent(parts[2])];
+  const [vaultId, rest] = [parts[1], decoded(parts[2])];
   if (token.vaultId !== vaultId) throw new ServiceError(403, 'VAULT_REFUSED', 'the token is for another vault');
-  const store = await storeOf(ctx, vaultId);
-  const context = { token, store, request, response };
+  const { keeper, listings } = await vaultOf(ctx, vaultId);
+  const context = { token, keeper, request, response };
   if (rest.startsWith('objects/')) return handleObject(context, rest.slice('objects/'.length));
-  if (rest === 'list' && request.method === 'GET') return listObjects(context, url.searchParams);
-  if (rest === 'usage' && request.method === 'GET') {
-    const folder = ctx.registry.folderOf(vaultId) ?? '';
-    return sendJson(response, 200, { ...(await usageOf(store)), ...(await roomOf(folder)) });
+  switch (`${request.method} ${rest}`) {
+    case 'GET list':
+      return listObjects(context, listings, url.searchParams);
+    case 'POST has':
+      return askForObjects(context);
+    default:
+      return manage(ctx, { ...context, vaultId, verb: `${request.method} ${rest}` });
   }
-  throw new ServiceError(404, 'NOT_FOUND', 'no such address');
+}
+
+/** A bad escape is the caller's mistake, not ours. */
+function decoded(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    throw new ServiceError(400, 'INVALID_INPUT', 'the address is not well formed');
+  }
+}
+
+interface Managing {
+  readonly verb: string;
+  readonly vaultId: string;
+  readonly token: VaultToken;
+  readonly keeper: Keeper;
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+}
+
+const nameShape = z.object({ name: z.string().refine(isObjectName) });
+
+/** What readers may see of a vault's keeping, and what an admin may do about it. */
+async function manage(ctx: Ctx, { verb, vaultId, token, keeper, request, response }: Managing): Promise<void> {
+  const mayRead = isAdmin(token) || token.verbs.includes('read');
+  const only = (allowed: boolean) => {
+    if (!allowed) throw new ServiceError(403, 'VAULT_REFUSED', 'the token does not allow this');
+  };
+  switch (verb) {
+    case 'GET usage':
+      only(mayRead);
+      return sendJson(response, 200, { ...(await keeper.usage()), ...(await roomAt(ctx.registry.placeOf(vaultId))) });
+    case 'GET policy':
+      only(mayRead);
+      return sendJson(response, 200, policyAnswer(ctx, vaultId, keeper));
+    case 'PUT policy': {
+      only(isAdmin(token));
+      await ctx.registry.setPolicy(vaultId, await readJson(request, policyShape), ctx.now());
+      return sendJson(response, 200, policyAnswer(ctx, vaultId, keeper));
+    }
+    case 'GET removed':
+      only(mayRead);
+      return sendJson(response, 200, { objects: [...keeper.removed()].slice(0, 1000) });
+    case 'POST undelete': {
+      only(isAdmin(token));
+      await keeper.undelete((await readJson(request, nameShape)).name);
+      return sendJson(response, 200, {});
+    }
+    case 'POST purge':
+      only(isAdmin(token));
+      return sendJson(response, 200, await keeper.purge());
+    default:
+      throw new ServiceError(404, 'NOT_FOUND', 'no such address');
+  }
+}
+
+function policyAnswer(ctx: Ctx, vaultId: string, keeper: Keeper) {
+  const { deletionDelayMs, minRetentionMs, quotaBytes, machineBytesPerDay } =
+    ctx.registry.policySteps(vaultId).at(-1) ?? keeper.policy();
+  return { wanted: { deletionDelayMs, minRetentionMs, quotaBytes, machineBytesPerDay }, inForce: keeper.policy() };
+}
+
+async function roomAt(place: Place | null): Promise<{ freeBytes: number | null; totalBytes: number | null }> {
+  return place && 'folder' in place ? roomOf(place.folder) : { freeBytes: null, totalBytes: null };
 }
 
 function authenticate(ctx: Ctx, request: IncomingMessage): VaultToken {
@@ -67,53 +171,44 @@ function authenticate(ctx: Ctx, request: IncomingMessage): VaultToken {
   return token;
 }
 
-async function storeOf(ctx: Ctx, vaultId: string): Promise<Store> {
-  const folder = ctx.registry.folderOf(vaultId);
-  if (!folder) throw new ServiceError(404, 'VAULT_NOT_FOUND', 'this service has no such vault');
-  const known = ctx.stores.get(vaultId);
+async function vaultOf(ctx: Ctx, vaultId: string): Promise<OpenVault> {
+  const place = ctx.registry.placeOf(vaultId);
+  if (!place) throw new ServiceError(404, 'VAULT_NOT_FOUND', 'this service has no such vault');
+  const known = ctx.open.get(vaultId);
   if (known) return known;
-  const opening = openStore({ kind: 'directory', path: folder });
-  ctx.stores.set(vaultId, opening);
-  opening.catch(() => ctx.stores.delete(vaultId));
+  const opening = openVault(ctx, vaultId, place);
+  ctx.open.set(vaultId, opening);
+  opening.catch(() => ctx.open.delete(vaultId));
   return opening;
 }
 
-const registerShape = z.object({ vaultId: z.string().regex(/^[A-Za-z0-9-]{1,64}$/), folder: z.string().min(1).max(4096) });
+async function openVault(ctx: Ctx, vaultId: string, place: Place): Promise<OpenVault> {
+  const keeper = await openKeeper({
+    store: await openPlace(place, ctx),
+    removalsPath: join(ctx.dataFolder, 'removed', `${vaultId}.log`),
+    policySteps: () => ctx.registry.policySteps(vaultId),
+    now: ctx.now,
+  });
+  return { keeper, listings: openListings(keeper) };
+}
+
+const registerShape = z.intersection(
+  z.object({ vaultId: z.string().regex(/^[A-Za-z0-9-]{1,64}$/) }),
+  z.union([z.object({ folder: z.string().min(1).max(4096) }), z.object({ bucket: bucketShape })]),
+);
 
 async function registerVault(ctx: Ctx, token: VaultToken, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const input = await readJson(request, registerShape);
-  if (!token.verbs.includes('admin') || token.vaultId !== input.vaultId)
+  if (!isAdmin(token) || token.vaultId !== input.vaultId)
     throw new ServiceError(403, 'VAULT_REFUSED', 'only the server registers vaults');
-  await ctx.registry.register(input.vaultId, input.folder, ctx.now());
-  sendJson(response, 201, { folder: ctx.registry.folderOf(input.vaultId) });
+  const wanted = 'folder' in input ? { folder: input.folder } : { bucket: input.bucket };
+  sendJson(response, 201, { folder: locationOf(await ctx.registry.register(input.vaultId, wanted, ctx.now())) });
 }
 
 async function tryFolder(token: VaultToken, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  if (!token.verbs.includes('admin')) throw new ServiceError(403, 'VAULT_REFUSED', 'only the server tests folders');
+  if (!isAdmin(token)) throw new ServiceError(403, 'VAULT_REFUSED', 'only the server tests folders');
   const { folder } = await readJson(request, z.object({ folder: z.string().min(1).max(4096) }));
   sendJson(response, 200, await testFolder(folder));
-}
-
-async function readJson<T>(request: IncomingMessage, shape: z.ZodType<T>): Promise<T> {
-  const pieces: Uint8Array[] = [];
-  let length = 0;
-  for await (const piece of request) {
-    if (!(piece instanceof Uint8Array)) continue;
-    length += piece.length;
-    if (length > 65_536) throw new ServiceError(413, 'INVALID_INPUT', 'the request is too long');
-    pieces.push(piece);
-  }
-  const parsed = shape.safeParse(parseOrNull(Buffer.concat(pieces).toString('utf8')));
-  if (!parsed.success) throw new ServiceError(400, 'INVALID_INPUT', z.prettifyError(parsed.error));
-  return parsed.data;
-}
-
-function parseOrNull(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
 }
 
 const statusOf: Partial<Record<VaultError['code'], number>> = {

@@ -196,6 +196,16 @@ export const failureTexts = {
     data: 'Nothing was removed that is needed; what is locked stays.',
     todo: 'Run the clean-up again when the retention is over.',
   },
+  VAULT_QUOTA: {
+    what: 'The vault may not hold more: its quota is used up.',
+    data: 'Earlier restore points are intact; this run made none. What it stored is kept and reused.',
+    todo: 'Raise the quota under Storage, or remove restore points, then run again.',
+  },
+  VAULT_RETAINED: {
+    what: 'The vault keeps this restore point for now: it is younger than the minimum retention.',
+    data: 'Nothing was removed.',
+    todo: 'Remove it when its time is over. An admin can shorten the retention; that takes effect after the deletion delay.',
+  },
   VAULT_SWEPT: {
     what: 'The vault was cleaned up while this run was cut off from it.',
     data: 'Earlier restore points are intact; this run made none.',

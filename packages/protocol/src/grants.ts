@@ -12,15 +12,18 @@ export type VaultVerb = (typeof vaultVerbs)[number];
 
 /**
  * `write`: put new packs, index segments, sessions, and points of `machineId`; list and read index segments; no content.
- * `read`: get and list anything of the vault. `admin`: create the vault and remove objects; only the server itself holds it.
+ * `read`: get and list anything of the vault. `admin`: create the vault, set its policy and remove objects; the server itself or an
+ * admin's command line holds it, never a machine: a token that names one cannot have it.
  */
-export const vaultTokenShape = z.object({
-  purpose: z.literal('vault'),
-  vaultId: z.string().max(64),
-  machineId: z.string().max(64).nullable(),
-  verbs: z.array(z.enum(vaultVerbs)).min(1),
-  expiresAt: z.iso.datetime(),
-});
+export const vaultTokenShape = z
+  .object({
+    purpose: z.literal('vault'),
+    vaultId: z.string().max(64),
+    machineId: z.string().max(64).nullable(),
+    verbs: z.array(z.enum(vaultVerbs)).min(1),
+    expiresAt: z.iso.datetime(),
+  })
+  .refine(({ machineId, verbs }) => machineId === null || !verbs.includes('admin'), 'no machine is an admin');
 export type VaultToken = z.infer<typeof vaultTokenShape>;
 
 /** Permission to overwrite one disk once. The agent re-checks every field against the real disk and journals the nonce. */

@@ -11,6 +11,8 @@ export type VaultErrorCode =
   | 'VAULT_UNREACHABLE'
   | 'VAULT_REFUSED'
   | 'VAULT_OBJECT_LOCKED'
+  | 'VAULT_QUOTA'
+  | 'VAULT_RETAINED'
   | 'VAULT_SWEPT'
   | 'VAULT_TOO_OLD'
   | 'POINT_NOT_FOUND'

@@ -237,6 +237,8 @@ export interface Vault {
   listPoints(only?: { readonly machineId: string }): Promise<{ points: readonly PointHeader[]; unreadable: readonly string[] }>;
   /** When the store received each point's manifest, in ms by its own clock: what rules go by. Empty where it does not tell. */
   pointTimes(): Promise<ReadonlyMap<string, number>>;
+  /** Points that were removed and that a vault service keeps for now, and until when, in ms by its clock. They can be used as before. */
+  goingPoints(): Promise<ReadonlyMap<string, number>>;
   /** @throws VaultError `POINT_NOT_FOUND`, `POINT_DAMAGED`, `VAULT_KEY_NEEDED`. */
   openPoint(id: string): Promise<SavedPoint>;
   /** Where a chunk lies. Knows the chunks met lately: by `lookUp`, and all that `mapEntries`, `read` or `readChunks` came across; null for others. */

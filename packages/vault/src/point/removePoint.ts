@@ -9,6 +9,13 @@ export async function removePoint(store: Store, name: string, key: GcKey): Promi
   const pointId = pointIdOfName(name);
   if (pointId === null) throw new VaultError('POINT_NOT_FOUND', `${name} is not the name of a restore point`);
   const record = removedName(pointId);
-  await store.put(record, encodeGc(record, { pointId }, key));
-  await store.remove(name);
+  const made = await store.put(record, encodeGc(record, { pointId }, key));
+  try {
+    await store.remove(name);
+  } catch (cause) {
+    // A record of a removal that was refused would one day hide a loss.
+    const refused = cause instanceof VaultError && (cause.code === 'VAULT_RETAINED' || cause.code === 'VAULT_REFUSED');
+    if (refused && made === 'stored') await store.remove(record).catch(() => {});
+    throw cause;
+  }
 }

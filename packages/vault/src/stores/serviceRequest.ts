@@ -4,7 +4,7 @@ import { VaultError, type VaultErrorCode } from '../errors.ts';
 import { exchange, type HttpExchange, PassingFailure, type Reply } from './httpExchange.ts';
 
 export interface ServiceRequest extends HttpExchange {
-  readonly method: 'GET' | 'HEAD' | 'PUT';
+  readonly method: 'GET' | 'HEAD' | 'PUT' | 'DELETE';
   readonly token: string;
   /** 404 is an answer, not a failure. */
   readonly absentIsFine?: boolean;
@@ -23,6 +23,8 @@ const passedOn: ReadonlySet<string> = new Set<VaultErrorCode>([
   'VAULT_OBJECT_MISSING',
   'VAULT_STORE_FAILED',
   'VAULT_FULL',
+  'VAULT_QUOTA',
+  'VAULT_RETAINED',
   'VAULT_REFUSED',
 ]);
 
@@ -32,7 +34,8 @@ function judge(reply: Reply, wanted: ServiceRequest): Reply {
   if ((status >= 200 && status < 300) || (status === 404 && wanted.absentIsFine)) return reply;
   const told = readError(reply.body);
   const message = told?.message ?? `the vault service answered ${status} to ${wanted.method}`;
-  if (status === 507) throw new VaultError('VAULT_FULL', message, { retry: 'later' });
+  if (status === 507)
+    throw new VaultError(told?.code === 'VAULT_QUOTA' ? 'VAULT_QUOTA' : 'VAULT_FULL', message, { retry: 'later' });
   if (status === 401 || status === 403) throw new VaultError('VAULT_REFUSED', message);
   if (status >= 500 || status === 429 || status === 408) throw new PassingFailure(message, { onReusedSocket: false });
   if (told !== null && isPassedOn(told.code)) throw new VaultError(told.code, message);

@@ -41,6 +41,8 @@ export interface StoredObject {
   readonly sizeBytes: number;
   /** When the store received it, by the store's clock, in ms since 1970. Only listings tell, and not those of every store. */
   readonly storedAtMs?: number;
+  /** Of a restore point that was removed from a vault service: when it goes. Until then it is there as before. */
+  readonly goesAtMs?: number;
 }
 
 /** A flat space of write-once objects. Names are `/`-separated lower-case ASCII. */
@@ -53,7 +55,7 @@ export interface Store {
   get(name: string, range?: Extent): Promise<Buffer>;
   head(name: string): Promise<StoredObject | null>;
   list(prefix: string): AsyncIterable<StoredObject>;
-  /** Admin only; the service store refuses it for agents. */
+  /** Admin only; the service store refuses it for agents, and keeps what is removed until its deletion delay is over. */
   remove(name: string): Promise<void>;
   /** Fills `target` from `offsetBytes` without an allocation; stores that cannot leave it out and are read by `get`. */
   readInto?(name: string, offsetBytes: number, target: Uint8Array): Promise<void>;

@@ -178,6 +178,15 @@ class StoredVault implements Vault {
     return times;
   }
 
+  async goingPoints(): Promise<ReadonlyMap<string, number>> {
+    const going = new Map<string, number>();
+    for await (const { name, goesAtMs } of this.context.store.list('points/')) {
+      const id = pointIdOfName(name);
+      if (id !== null && goesAtMs !== undefined) going.set(id, goesAtMs);
+    }
+    return going;
+  }
+
   private async pointName(id: string): Promise<string> {
     const name = (await this.pointNames()).find((one) => pointIdOfName(one) === id);
     if (name === undefined) throw new VaultError('POINT_NOT_FOUND', `the vault has no restore point ${id}`);
@@ -269,7 +278,7 @@ class StoredVault implements Vault {
     this.mustRead();
     const { storeConfig, config } = this.context;
     const keys = this.mustHaveKeys();
-    return { store: storeConfig, keys, vaultId: this.id, idAlgorithm: config.idAlgorithm, locations: this.index.places.seed() };
+    return { store: storeConfig, keys, vaultId: this.id, idAlgorithm: config.idAlgorithm, locations: this.index.lend() };
   }
 
   private mustHaveKeys(): VaultKeys {
