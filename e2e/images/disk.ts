@@ -151,15 +151,15 @@ async function fillExt(path: string, window: PartitionWindow, plan: DiskPlan): P
     await withMount(device, 'ext4', 'nodiscard', async (mount) => {
       for (const name of ['usr', 'home', 'var', 'garbage']) mkdirSync(join(mount, name));
       await copyPicked(`${plan.seed}-a`, (plan.extFilesMib / 2) * MIB, join(mount, 'usr'));
-      await run('sync', []);
+      await run('sync', ['-f', mount]);
       writeNoise(join(mount, 'garbage/noise'), plan.extGarbageMib * MIB, `${plan.seed}-garbage`);
-      await run('sync', []);
+      await run('sync', ['-f', mount]);
       await copyPicked(`${plan.seed}-b`, (plan.extFilesMib / 2) * MIB, join(mount, 'usr'));
       writeNoise(join(mount, 'home/media.bin'), (plan.extFilesMib / 9) * MIB, `${plan.seed}-media`);
       writeNoise(join(mount, 'var/db.bin'), (plan.extFilesMib / 40) * MIB, `${plan.seed}-db`);
       writeLog(join(mount, 'var/access.log'), (plan.extFilesMib / 42) * MIB, plan.seed);
       writeSmallFiles(join(mount, 'home/small'), plan.smallFiles, plan.seed);
-      await run('sync', []);
+      await run('sync', ['-f', mount]);
       rmSync(join(mount, 'garbage'), { recursive: true });
     });
   });
@@ -171,7 +171,7 @@ async function fillNtfs(path: string, window: PartitionWindow, plan: DiskPlan): 
     await withMount(device, 'ntfs', 'big_writes', async (mount) => {
       await copyPicked(`${plan.seed}-c`, (plan.ntfsFilesMib / 2) * MIB, join(mount, 'Windows'));
       writeNoise(join(mount, 'garbage.bin'), plan.ntfsGarbageMib * MIB, `${plan.seed}-garbage2`);
-      await run('sync', []);
+      await run('sync', ['-f', mount]);
       await copyPicked(`${plan.seed}-d`, (plan.ntfsFilesMib / 2) * MIB, join(mount, 'Users'));
       writeNoise(join(mount, 'Users/media.bin'), (plan.ntfsFilesMib / 8) * MIB, `${plan.seed}-media2`);
       rmSync(join(mount, 'garbage.bin'));

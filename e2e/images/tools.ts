@@ -1,6 +1,7 @@
 /** Running the real filesystem tools on image files: everything is detached and unmounted again, whatever happens. */
 import { execFile, execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmdirSync } from 'node:fs';
+import { constants, existsSync, mkdtempSync, rmdirSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -68,11 +69,23 @@ export async function withMount<T>(
   try {
     return await work(folder);
   } finally {
-    await run('sync', []);
+    // Of this filesystem and this device alone: to flush everything would wait for whatever else this machine writes.
+    await run('sync', ['-f', folder]);
     await retried(() => run('umount', [folder]));
     rmdirSync(folder);
-    await run('sync', []);
+    await retried(() => flushed(device));
   }
+}
+
+/** Fails while a filesystem still holds the device. */
+async function flushed(device: string): Promise<void> {
+  const file = await open(device, constants.O_RDWR | constants.O_EXCL).catch((error: NodeJS.ErrnoException) =>
+    error.code === 'EROFS' || error.code === 'EACCES'
+      ? open(device, constants.O_RDONLY | constants.O_EXCL)
+      : Promise.reject(error),
+  );
+  await file.sync();
+  await file.close();
 }
 
 async function retried(action: () => Promise<unknown>): Promise<void> {

@@ -3,7 +3,6 @@
  * each point to a new file. All used blocks identical, filesystems clean, trees equal by hash, used maps equal partclone's.
  */
 import { createHash, type Hash } from 'node:crypto';
-import { closeSync, lstatSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -99,8 +98,11 @@ describe.skipIf(!canLoop && !process.env.CI)('round trip of an 8 GiB disk (needs
     const opened = await openVault({ kind: 'directory', path: vault }, { kind: 'passphrase', passphrase: 'round trip' });
     const saved = await (await opened.openPoint(incremental.pointId)).openDisk(0);
     const [, ext, ntfs] = windows;
-    expect(await savedTree(saved, ext)).toEqual(await mountedTree(disk, ext));
-    expect(await savedTree(saved, ntfs)).toEqual(await mountedTree(disk, ntfs));
+    for (const window of [ext, ntfs]) {
+      const [ours, theirs] = await Promise.all([savedTree(saved, window), mountedTree(disk, window)]);
+      expect(ours.length).toBeGreaterThan(1000);
+      expect(ours).toEqual(theirs);
+    }
     await saved.close();
     await opened.close();
   });
@@ -176,34 +178,27 @@ async function savedTree(saved: SavedDisk, window: PartitionWindow): Promise<str
   return lines.sort();
 }
 
+/** The same of the mounted filesystem, told by tools that know nothing of ours. */
 async function mountedTree(disk: string, window: PartitionWindow): Promise<string[]> {
   const kind = window.kind === 'ntfs' ? 'ntfs' : 'ext4';
   return withLoop(disk, window, (loop) =>
     withMount(loop, kind, kind === 'ntfs' ? 'ro' : 'ro,noload', async (mount) => {
+      const listing = await run('find', [mount, '-mindepth', '1', '-printf', '%y /%P\\0%s\\0%l\\0']);
+      const hashes = new Map(
+        (await run('sh', ['-c', 'cd "$1" && find . -type f -print0 | xargs -0 -r sha256sum -z', 'sh', mount]))
+          .split('\0')
+          .map((line) => [line.slice(67), line.slice(0, 64)] as const),
+      );
       const lines: string[] = [];
-      const walk = async (folder: string) => {
-        for (const name of readdirSync(folder)) {
-          const path = join(folder, name);
-          const shown = path.slice(mount.length);
-          const stat = lstatSync(path);
-          if (stat.isDirectory()) {
-            lines.push(`${shown} directory`);
-            await walk(path);
-          } else if (stat.isSymbolicLink()) lines.push(`${shown} symlink ${readlinkSync(path)}`);
-          else if (stat.isFile()) lines.push(`${shown} file ${stat.size} ${fileHash(path)}`);
-        }
-      };
-      await walk(mount);
+      const parts = listing.split('\0');
+      for (let index = 0; index + 2 < parts.length; index += 3) {
+        const [named = '', sizeBytes, linkTarget] = parts.slice(index, index + 3);
+        const [type, path] = [named.slice(0, 1), named.slice(2)];
+        if (type === 'd') lines.push(`${path} directory`);
+        else if (type === 'l') lines.push(`${path} symlink ${linkTarget}`);
+        else if (type === 'f') lines.push(`${path} file ${sizeBytes} ${hashes.get(path)}`);
+      }
       return lines.sort();
     }),
   );
-}
-
-function fileHash(path: string): string {
-  const hash = createHash('sha256');
-  const file = openSync(path, 'r');
-  const buffer = Buffer.alloc(1 << 20);
-  for (let length = readSync(file, buffer); length > 0; length = readSync(file, buffer)) hash.update(buffer.subarray(0, length));
-  closeSync(file);
-  return hash.digest('hex');
 }

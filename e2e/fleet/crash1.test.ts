@@ -1,0 +1,3 @@
+import { killsLoseNothing } from './crashes.ts';
+
+killsLoseNothing(0, 2);

@@ -1,0 +1,3 @@
+import { killsLoseNothing } from './crashes.ts';
+
+killsLoseNothing(1, 2);
