@@ -85,13 +85,26 @@ function macOf(name: string, value: unknown, key: GcKey): string {
 const shape = z.looseObject({ format: z.literal('diskfleet-gc'), version: z.literal(1), vaultId: z.string(), mac: z.string() });
 const verdictShape = z.object({ packs: z.array(z.string()), witness: z.array(z.string()) });
 
+/** Whether this version knows what the object is; others belong to a later sweeper. */
+export function isGcName(name: string): boolean {
+  return /^gc\/(\d{16}-(mark|sweep|doom|swept)|removed-[0-9a-f]{32}|quarantine-[0-9a-f]{64})$/.test(name);
+}
+
+/** @throws VaultError `VAULT_DAMAGED` when it is damaged or, as far as `key` tells, forged. */
+export function openGc(bytes: Buffer, name: string, key: GcKey | null): unknown {
+  const parsed = shape.safeParse(openText(bytes, name));
+  if (!parsed.success) throw new VaultError('VAULT_DAMAGED', `${name} is not what its name says`);
+  const { mac, ...value } = parsed.data;
+  if (key !== null && (value.vaultId !== key.vaultId || mac !== macOf(name, value, key))) {
+    throw new VaultError('VAULT_DAMAGED', `${name} was not written by a program that may sweep this vault`);
+  }
+  return value;
+}
+
 /** Null when it is absent, damaged or forged. @throws VaultError what the store throws. */
 async function readGc(store: Store, name: string, key: GcKey): Promise<unknown> {
   try {
-    const parsed = shape.safeParse(openText(await store.get(name), name));
-    if (!parsed.success || parsed.data.vaultId !== key.vaultId) return null;
-    const { mac, ...value } = parsed.data;
-    return mac === macOf(name, value, key) ? value : null;
+    return openGc(await store.get(name), name, key);
   } catch (cause) {
     if (cause instanceof VaultError && (cause.code === 'VAULT_DAMAGED' || cause.code === 'VAULT_OBJECT_MISSING')) return null;
     throw cause;
@@ -101,6 +114,16 @@ async function readGc(store: Store, name: string, key: GcKey): Promise<unknown> 
 export async function readVerdict(store: Store, name: string, key: GcKey): Promise<PackVerdict | null> {
   const parsed = verdictShape.safeParse(await readGc(store, name, key));
   return parsed.success ? parsed.data : null;
+}
+
+/** Hex names of packs a sweep that has begun is about to remove, or has removed already. */
+export async function doomedPacks(store: Store, listing: GcListing, key: GcKey): Promise<ReadonlySet<string>> {
+  const packs = new Set<string>();
+  for (const { number, steps } of listing.cycles) {
+    if (!steps.has('doom') || steps.has('swept')) continue;
+    for (const pack of (await readVerdict(store, stepName(number, 'doom'), key))?.packs ?? []) packs.add(pack);
+  }
+  return packs;
 }
 
 /** [F27] Tells points that came too late; `null` while nothing was ever doomed. */

@@ -2,7 +2,7 @@
 import { openText } from '../config/checkedText.ts';
 import { checkKeys, configName, decodeConfig } from '../config/config.ts';
 import { VaultError } from '../errors.ts';
-import { isVoid, listGc, readVoidRule } from '../gc/gcObjects.ts';
+import { doomedPacks, type GcKey, isGcName, isVoid, listGc, openGc, readVoidRule } from '../gc/gcObjects.ts';
 import { lostPoints, type OpenedPoint } from '../gc/walkPoints.ts';
 import { StoredChunkReader } from '../pack/chunkReader.ts';
 import type { ReaderKeys } from '../pack/recordDecoder.ts';
@@ -61,6 +61,10 @@ export async function verifyVault(context: VaultContext, options: VerifyOptions)
   return { checkedBytes: run.done.bytes, checkedObjects: run.done.objects, damaged };
 }
 
+function keyOf({ config, keys }: VaultContext): GcKey | null {
+  return keys === null ? null : { vaultId: config.vaultId, idKey: keys.idKey };
+}
+
 function countObject(run: Run, sizeBytes: number): void {
   run.done.bytes += sizeBytes;
   run.done.objects += 1;
@@ -71,15 +75,18 @@ async function verifySmallObjects(run: Run): Promise<void> {
   const { context, damage } = run;
   for (const [name, size] of run.sizes) {
     const isConfig = name === configName;
-    if (!isConfig && !name.startsWith('keys/') && !name.startsWith('sessions/')) continue;
+    const isGc = isGcName(name);
+    if (!isConfig && !isGc && !name.startsWith('keys/') && !name.startsWith('sessions/')) continue;
     try {
       const bytes = await context.store.get(name);
-      if (!isConfig) openText(bytes, name);
+      if (isGc) openGc(bytes, name, keyOf(context));
+      else if (!isConfig) openText(bytes, name);
       else if (context.keys !== null) checkKeys(decodeConfig(bytes), context.keys);
       else decodeConfig(bytes);
     } catch (cause) {
-      // A session may end between listing and reading.
-      if (cause instanceof VaultError && cause.code === 'VAULT_OBJECT_MISSING' && name.startsWith('sessions/')) continue;
+      // A session may end between listing and reading, a sweep too.
+      const passing = isGc || name.startsWith('sessions/');
+      if (cause instanceof VaultError && cause.code === 'VAULT_OBJECT_MISSING' && passing) continue;
       noteDamage(damage, name, cause);
     }
     countObject(run, size);
@@ -156,10 +163,13 @@ async function verifyContent(run: Run, bodies: ReadonlyMap<string, PointBody>): 
       await walk({ damage: new DamageList(), onPack: (ordinal) => needed.add(ordinal) });
       only = needed;
     }
+    const key = keyOf(context);
+    const doomed = key === null ? new Set<string>() : await doomedPacks(context.store, await listGc(context.store), key);
     const packSizes = new Map([...run.sizes].filter(([name]) => name.startsWith('packs/')));
     await verifyPacks({
       ...{ store: context.store, table, keys: run.keys, level: options.level, damage, bad, only },
       sizes: packSizes,
+      doomed,
       onObject: (sizeBytes) => countObject(run, sizeBytes),
       signal: options.signal,
     });

@@ -35,6 +35,8 @@ export interface PackCheck {
   readonly sizes: ReadonlyMap<string, number>;
   /** Ordinals to look at; null = all, and packs no segment lists too. */
   readonly only: ReadonlySet<number> | null;
+  /** Hex names of packs that a sweep is removing: that one is gone is no damage, unless a point needs it. */
+  readonly doomed: ReadonlySet<string>;
   readonly onObject: (sizeBytes: number) => void;
   readonly signal: AbortSignal | undefined;
 }
@@ -54,7 +56,7 @@ export async function verifyPacks(check: PackCheck): Promise<void> {
     const problem =
       size === undefined ? 'it is missing' : size !== row.sizeBytes ? `it has ${size} bytes instead of ${row.sizeBytes}` : null;
     if (problem !== null) {
-      check.damage.add(name, problem);
+      if (size !== undefined || !check.doomed.has(row.name)) check.damage.add(name, problem);
       check.bad.addPack(ordinal, name);
     }
     if (size !== undefined) listed.set(name, { ordinal, sizeBytes: size });
