@@ -10,6 +10,7 @@ export const gcCommand: Command = {
   summary: 'Give back the space of deleted restore points; backups may go on meanwhile.',
   usage: '--vault FOLDER',
   details: `Works in two steps at least a day apart: one run marks what nothing needs, a later one removes it, and marks anew. So run it daily.
+A vault service keeps what was removed until its deletion delay is over: the room comes back then.
 Nothing is removed while the vault is damaged: \`diskfleet verify --repair\` comes first.`,
   options: vaultOptions,
   examples: ['diskfleet gc --vault /mnt/backup/vault'],
@@ -31,6 +32,8 @@ const waits = {
 function textOf({ swept, marked, waiting }: GcReport): string {
   const lines = [];
   if (swept !== null) lines.push(`Removed ${plural(swept.packs, 'pack')}.`);
+  if (swept !== null && swept.locked > 0)
+    lines.push(`The storage does not let go of ${plural(swept.locked, 'more pack')} yet (object lock); a later run tries again.`);
   if (marked !== null) {
     const copied = marked.copiedBytes === 0 ? '' : `, after copying ${formatBytes(marked.copiedBytes)} that is still in use`;
     lines.push(`Marked ${plural(marked.packs, 'pack')} with ${formatBytes(marked.bytes)}${copied}; a run tomorrow removes them.`);

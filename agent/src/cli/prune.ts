@@ -1,4 +1,4 @@
-import { anomalyOf, applyScheme, type PointHeader, type SchemeGuards, type Vault, type Verdict } from '@diskfleet/vault';
+import { type PointHeader, type PruneVerdict, planPrune, type Vault, VaultError } from '@diskfleet/vault';
 import { AgentError } from '../errors.ts';
 import { formatTable, plural } from '../words.ts';
 import type { Args, Cli, Command } from './command.ts';
@@ -7,10 +7,6 @@ import { ask } from './prompt.ts';
 import { number } from './schemeSimulate.ts';
 import { parseScheme, schemeHelp } from './schemeText.ts';
 import { openVaultFor, vaultOptions, withVault } from './vaultAccess.ts';
-
-interface Pruned extends Verdict {
-  readonly point: PointHeader;
-}
 
 export const pruneCommand: Command = {
   name: 'prune',
@@ -40,68 +36,99 @@ that jumped, a burst of runs, most of a disk changed at once) is left alone. Spa
     const dryRun = args.flag('dry-run');
     return withVault(await openVaultFor(cli, args, dryRun ? 'list' : 'full'), async (vault) => {
       const { points, unreadable } = await vault.listPoints();
-      const verdicts = await judge(vault, points, {
-        args,
-        apply: (series, nowMs, guards) => applyScheme(scheme, series, nowMs, guards),
-        nowMs: cli.now().getTime(),
+      const nowMs = dryRun ? await roughTimeMs(cli, vault) : ((await vault.storeTimeMs()) ?? cli.now().getTime());
+      const going = await vault.goingPoints();
+      const verdicts = planPrune(scheme, {
+        points: pointsMeant(args, points),
+        ...{ times: await vault.pointTimes(), going, nowMs },
+        pinned: pinsOf(args, points),
+        verified: () => false,
+        floor: number(args, 'floor', 1),
+        keepFirstFull: args.flag('keep-first-full'),
       });
-      const going = verdicts.filter((one) => one.action === 'delete');
-      if (!dryRun && going.length > 0) {
-        await confirm(cli, args, { text: tableOf(verdicts), count: going.length });
-        for (const { id } of going) await vault.removePoint(id);
-      }
-      const end = dryRun ? `${plural(going.length, 'point')} would be deleted.` : `Deleted ${plural(going.length, 'point')}.`;
+      const chosen = verdicts.filter((one) => one.action === 'delete');
+      if (!dryRun && chosen.length > 0) await confirm(cli, args, { text: tableOf(verdicts), count: chosen.length });
+      const refused = dryRun ? new Map<string, string>() : await removeAll(vault, chosen);
+      const left = await vault.goingPoints();
+      const deleted = chosen.filter(({ id }) => !refused.has(id));
+      const end = dryRun
+        ? `${plural(chosen.length, 'point')} would be deleted.`
+        : `Deleted ${plural(deleted.length, 'point')}.${goesWhen(deleted, left)}`;
       return {
-        json: { dryRun, points: verdicts.map(({ id, action, why }) => ({ id, action, why })) },
+        json: { dryRun, points: verdicts.map(({ id, action, why }) => jsonOf({ id, action, why, refused, left })) },
         text: verdicts.length === 0 ? 'No restore point matches.' : `${tableOf(verdicts)}\n${end}`,
-        warnings: unreadable.map(
-          (name) => `the manifest ${name} cannot be read and was left alone; \`diskfleet verify\` says why`,
-        ),
+        warnings: [
+          ...unreadable.map((name) => `the manifest ${name} cannot be read and was left alone; \`diskfleet verify\` says why`),
+          ...[...refused].map(([id, why]) => `${id.slice(0, 12)} was kept: ${why}`),
+        ],
       };
     });
   },
 };
 
-interface Judging {
-  readonly args: Args;
-  readonly nowMs: number;
-  readonly apply: (series: Parameters<typeof applyScheme>[1], nowMs: number, guards: SchemeGuards) => Verdict[];
+/** Only looking may be without the right to store anything: then this PC's clock has to do. */
+async function roughTimeMs(cli: Cli, vault: Vault): Promise<number> {
+  const told = await vault.storeTimeMs().catch((error: unknown) => {
+    if (error instanceof VaultError) return null;
+    throw error;
+  });
+  return told ?? cli.now().getTime();
 }
 
-/** Verdicts on every series that was asked for, oldest first. */
-async function judge(vault: Vault, points: readonly PointHeader[], { args, nowMs, apply }: Judging): Promise<Pruned[]> {
-  const times = await vault.pointTimes();
+function pointsMeant(args: Args, points: readonly PointHeader[]): readonly PointHeader[] {
+  const [machine, source] = [args.text('machine'), args.text('source')];
+  return points.filter(
+    (point) => (machine ?? point.machineName) === point.machineName && (source ?? point.source) === point.source,
+  );
+}
+
+/** @throws AgentError `POINT_NOT_FOUND` for a pin that keeps nothing. */
+function pinsOf(args: Args, points: readonly PointHeader[]): (id: string) => boolean {
   const pins = args.list('pin');
   for (const pin of pins) {
     if (!points.some(({ id }) => id.startsWith(pin)))
       throw new AgentError('POINT_NOT_FOUND', `no restore point begins with "${pin}"`);
   }
-  const [machine, source] = [args.text('machine'), args.text('source')];
-  const wanted = points.filter(
-    (point) => (machine ?? point.machineName) === point.machineName && (source ?? point.source) === point.source,
-  );
-  const series = Map.groupBy(wanted, (point) => JSON.stringify([point.machineId, point.source]));
-  return [...series.values()].flatMap((ones) => {
-    const facts = ones.map((point) => {
-      const receivedAtMs = times.get(point.id);
-      if (receivedAtMs === undefined)
-        throw new AgentError('INVALID_INPUT', 'this vault does not tell when it received its points: rules cannot be applied');
-      return { ...point, receivedAtMs, pinned: pins.some((pin) => point.id.startsWith(pin)) };
-    });
-    const guards = {
-      floor: number(args, 'floor', 1),
-      keepFirstFull: args.flag('keep-first-full'),
-      frozen: anomalyOf(facts, nowMs),
-    };
-    const byId = new Map(ones.map((point) => [point.id, point]));
-    return apply(facts, nowMs, guards).flatMap((verdict) => {
-      const point = byId.get(verdict.id);
-      return point === undefined ? [] : [{ ...verdict, point }];
-    });
-  });
+  return (id) => pins.some((pin) => id.startsWith(pin));
 }
 
-function tableOf(verdicts: readonly Pruned[]): string {
+const kept: ReadonlySet<string> = new Set(['VAULT_RETAINED', 'VAULT_OBJECT_LOCKED']);
+
+/** What the storage keeps for now is left for a later run; the rest goes. Returns why, by point. */
+async function removeAll(vault: Vault, chosen: readonly PruneVerdict[]): Promise<Map<string, string>> {
+  const refused = new Map<string, string>();
+  for (const { id } of chosen) {
+    await vault.removePoint(id).catch((error: unknown) => {
+      if (!(error instanceof VaultError) || !kept.has(error.code)) throw error;
+      refused.set(id, error.message);
+    });
+  }
+  return refused;
+}
+
+/** A vault service keeps what was deleted for a while. */
+function goesWhen(deleted: readonly PruneVerdict[], left: ReadonlyMap<string, number>): string {
+  const times = deleted.flatMap(({ id }) => left.get(id) ?? []);
+  if (times.length === 0) return '';
+  const at = new Date(Math.max(...times)).toISOString().slice(0, 16).replace('T', ' ');
+  return ` The vault service keeps them until ${at} UTC; until then they can be used, and the console can take the deletion back.`;
+}
+
+interface Shown {
+  readonly id: string;
+  readonly action: string;
+  readonly why: string;
+  readonly refused: ReadonlyMap<string, string>;
+  readonly left: ReadonlyMap<string, number>;
+}
+
+function jsonOf({ id, action, why, refused, left }: Shown) {
+  const goesAtMs = left.get(id);
+  const kept = refused.get(id);
+  return { id, action, why, ...(kept === undefined ? {} : { kept }), ...(goesAtMs === undefined ? {} : { goesAtMs }) };
+}
+
+function tableOf(verdicts: readonly PruneVerdict[]): string {
   const rows = verdicts.map(({ action, why, point }) => [
     action === 'delete' ? 'DELETE' : 'keep',
     point.id.slice(0, 12),

@@ -10,7 +10,11 @@ import { portableFile } from './portable.ts';
 import { askedUnlock, givenUnlock, keyOptions } from './secrets.ts';
 
 export const vaultOptions: Readonly<Record<string, OptionSpec>> = {
-  vault: { type: 'string', value: 'FOLDER', help: 'The vault: a folder, or s3://bucket/prefix with AWS_… in the environment.' },
+  vault: {
+    type: 'string',
+    value: 'FOLDER',
+    help: 'The vault: a folder, s3://bucket/prefix with AWS_… in the environment, or the address of a vault service (…/v1/vaults/ID) with DISKFLEET_VAULT_TOKEN.',
+  },
   ...keyOptions,
 };
 
@@ -18,13 +22,21 @@ export const vaultOptions: Readonly<Record<string, OptionSpec>> = {
 export function vaultPlace(text: string, env: Cli['env']): StoreConfig {
   const bucket = bucketPlace(text, env);
   if (bucket !== null) return bucket;
+  if (/^https?:\/\//i.test(text)) return servicePlace(text, env);
   if (/^[a-z0-9]+:\/\//i.test(text)) {
     throw new AgentError(
       'USAGE',
-      `"${text}": a vault is in a folder or in a bucket (s3://bucket/prefix); mount other storage and give its folder`,
+      `"${text}": a vault is in a folder, in a bucket (s3://bucket/prefix) or behind a vault service (https://…); mount other storage and give its folder`,
     );
   }
   return { kind: 'directory', path: resolve(text) };
+}
+
+/** The token comes from the console (Storage → admin token): an argument would be seen by all who list processes. */
+function servicePlace(text: string, env: Cli['env']): StoreConfig {
+  const token = env.DISKFLEET_VAULT_TOKEN ?? '';
+  if (token === '') throw new AgentError('USAGE', `"${text}" needs a token in the environment: DISKFLEET_VAULT_TOKEN`);
+  return { kind: 'service', baseUrl: text.replace(/\/+$/, ''), token };
 }
 
 /** The vault a restore point is in: a portable file is one by itself. @throws AgentError `USAGE` */

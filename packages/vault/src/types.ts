@@ -237,6 +237,8 @@ export interface Vault {
   listPoints(only?: { readonly machineId: string }): Promise<{ points: readonly PointHeader[]; unreadable: readonly string[] }>;
   /** When the store received each point's manifest, in ms by its own clock: what rules go by. Empty where it does not tell. */
   pointTimes(): Promise<ReadonlyMap<string, number>>;
+  /** The time it is for the store, in ms by its own clock, found out by storing a lease; null where it does not tell. */
+  storeTimeMs(): Promise<number | null>;
   /** Points that were removed and that a vault service keeps for now, and until when, in ms by its clock. They can be used as before. */
   goingPoints(): Promise<ReadonlyMap<string, number>>;
   /** @throws VaultError `POINT_NOT_FOUND`, `POINT_DAMAGED`, `VAULT_KEY_NEEDED`. */

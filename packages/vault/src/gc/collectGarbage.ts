@@ -7,6 +7,7 @@ import { listGc, openCycle } from './gcObjects.ts';
 import { type GcRun, readSessions } from './gcRun.ts';
 import { type Marked, markPacks } from './markPacks.ts';
 import { isAlive, planSweep } from './planGc.ts';
+import { removeUnlessLocked } from './removeObject.ts';
 import { type Swept, sweepPacks } from './sweepPacks.ts';
 
 export interface GcReport {
@@ -62,7 +63,7 @@ async function runSteps(run: GcRun): Promise<GcReport> {
   }
   for (const session of sessions) {
     if (nowMs === null || isAlive(session, nowMs, leaseMs)) continue;
-    for (const name of session.names) await run.store.remove(name);
+    for (const name of session.names) await removeUnlessLocked(run.store, name);
   }
   return { swept, marked: await markPacks(run, listing, nowMs), waiting: null };
 }

@@ -344,3 +344,47 @@ describe('decisions', () => {
     );
   });
 });
+
+describe('a storage that locks objects', () => {
+  it('[F25] passes over packs it may not remove yet, ends its cycle, and finds them again when it may', async () => {
+    const { clock, store, open, vault } = await world();
+    const locked = new Set<string>();
+    const locking: Store = {
+      ...store,
+      async remove(name) {
+        if (locked.has(name)) throw new VaultError('VAULT_OBJECT_LOCKED', `${name} is locked`, { retry: 'later' });
+        await store.remove(name);
+      },
+    };
+    const gone = await writePoint(vault, store, noise('gone', 60_000), { ...small, ...at('a', 0) });
+    const stays = await writePoint(vault, store, noise('stays', 20_000), { ...small, ...at('b', 0) });
+    await vault.removePoint(gone.header.id);
+    for (const name of packsOf(store).slice(0, 3)) locked.add(name);
+    const sweeper = await open(locking);
+    const { marked, swept } = await sweepAll(sweeper, clock);
+    const held = [...locked].filter((name) => store.objects.has(name)).length;
+    expect(swept?.locked).toBeLessThanOrEqual(held);
+    expect((swept?.packs ?? 0) + (swept?.locked ?? 0)).toBe(marked?.packs);
+    expect((await readPoint(await open(), stays.header.id)).equals(stays.content)).toBe(true);
+    const before = swept?.locked ?? 0;
+    expect(before).toBeGreaterThan(0);
+    locked.clear();
+    clock.ms += 25 * hourMs;
+    expect((await sweeper.collectGarbage()).swept).toMatchObject({ packs: before, locked: 0 });
+    expect((await (await open()).verify({ level: 'content' })).damaged).toEqual([]);
+  });
+
+  it('[F24] leaves no record of a removal that the storage refused', async () => {
+    const { store, vault, open } = await world();
+    const { header } = await writePoint(vault, store, noise('x', 9000), { ...small, ...at('a', 0) });
+    const refusing: Store = {
+      ...store,
+      async remove(name) {
+        if (name.startsWith('points/')) throw new VaultError('VAULT_RETAINED', 'too young');
+        await store.remove(name);
+      },
+    };
+    await expect((await open(refusing)).removePoint(header.id)).rejects.toMatchObject({ code: 'VAULT_RETAINED' });
+    expect([...store.objects.keys()].filter((name) => name.startsWith('gc/'))).toEqual([]);
+  });
+});

@@ -11,6 +11,7 @@ import type { SealedPack } from '../types.ts';
 import { encodeGc, type GcListing, isVoid, listGc, readVoidRule, removedName, stepName } from './gcObjects.ts';
 import { forEachEntry, type GcRun, tableFor } from './gcRun.ts';
 import { type PackFacts, planMark } from './planGc.ts';
+import { removeUnlessLocked } from './removeObject.ts';
 import { lostPoints, type OpenedPoint, openManifest, pointNames, walkPoint } from './walkPoints.ts';
 
 const metaPackBytes = 4 << 20;
@@ -79,7 +80,7 @@ async function livePoints(run: GcRun, listing: GcListing, nowMs: number | null):
   const named = new Set([...(rule?.witness ?? []), ...points.map((point) => point.body.previousId)]);
   for (const [id, atMs] of listing.removed) {
     if (named.has(id) || nowMs === null || atMs === null || nowMs - atMs < recordKeptMs) continue;
-    await store.remove(removedName(id));
+    await removeUnlessLocked(store, removedName(id));
   }
   return points;
 }

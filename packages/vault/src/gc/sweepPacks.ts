@@ -8,11 +8,14 @@ import { encodeSegment, packsOfSegment, segmentObjectName } from '../index/segme
 import { packKey, presentPacks } from '../vault/knownForRun.ts';
 import { encodeGc, listGc, type PackVerdict, quarantineName, readVerdict, stepName } from './gcObjects.ts';
 import { forEachEntry, type GcRun, soundSegments, tableFor } from './gcRun.ts';
+import { removeUnlessLocked } from './removeObject.ts';
 import { openManifest, pointNames, walkPoint } from './walkPoints.ts';
 
 export interface Swept {
   readonly number: number;
   readonly packs: number;
+  /** Doomed packs that the storage itself does not let go yet; a later run tries again. */
+  readonly locked: number;
 }
 
 /** @throws VaultError `VAULT_DAMAGED`, `POINT_DAMAGED`: then nothing is removed. */
@@ -23,16 +26,17 @@ export async function sweepPacks(run: GcRun, number: number): Promise<Swept> {
   const doom = await decideDoom(run, number);
   const doomed = new Set(doom.packs);
   const replaced = await dropFromIndex(run, doomed);
+  let locked = 0;
   for (const pack of doom.packs) {
     run.options.signal?.throwIfAborted();
-    await store.remove(packObjectName(pack));
-    await store.remove(quarantineName(pack));
+    if (!(await removeUnlessLocked(store, packObjectName(pack)))) locked += 1;
+    await removeUnlessLocked(store, quarantineName(pack));
   }
   await removeSuperseded(run, replaced);
   const swept = stepName(number, 'swept');
   await store.put(swept, encodeGc(swept, {}, key));
   await forgetCycles(run, number);
-  return { number, packs: doom.packs.length };
+  return { number, packs: doom.packs.length - locked, locked };
 }
 
 /** The doom is decided by whoever stores it first; all others obey. */
@@ -130,7 +134,7 @@ async function removeSuperseded(run: GcRun, replaced: readonly string[]): Promis
   for await (const { segment } of liveSegments({ store, ...key }, heads, () => {})) {
     for (const hash of segment.superseded) gone.add(segmentObjectName(hash));
   }
-  for (const { name } of heads) if (gone.has(name)) await store.remove(name);
+  for (const { name } of heads) if (gone.has(name)) await removeUnlessLocked(store, name);
 }
 
 /** Older numbers have nothing left to say: the newest fence stops whoever an older one would stop. */
@@ -138,6 +142,6 @@ async function forgetCycles(run: GcRun, number: number): Promise<void> {
   const { cycles } = await listGc(run.store);
   for (const cycle of cycles) {
     if (cycle.number >= number) continue;
-    for (const step of cycle.steps) await run.store.remove(stepName(cycle.number, step));
+    for (const step of cycle.steps) await removeUnlessLocked(run.store, stepName(cycle.number, step));
   }
 }

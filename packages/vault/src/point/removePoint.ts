@@ -14,7 +14,8 @@ export async function removePoint(store: Store, name: string, key: GcKey): Promi
     await store.remove(name);
   } catch (cause) {
     // A record of a removal that was refused would one day hide a loss.
-    const refused = cause instanceof VaultError && (cause.code === 'VAULT_RETAINED' || cause.code === 'VAULT_REFUSED');
+    const refused =
+      cause instanceof VaultError && ['VAULT_RETAINED', 'VAULT_REFUSED', 'VAULT_OBJECT_LOCKED'].includes(cause.code);
     if (refused && made === 'stored') await store.remove(record).catch(() => {});
     throw cause;
   }

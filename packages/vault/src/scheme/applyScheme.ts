@@ -31,9 +31,9 @@ export interface SchemePoint {
 
 export interface SchemeGuards {
   /** Never fewer points than this; at least 1. */
-  readonly floor?: number;
+  readonly floor?: number | undefined;
   /** The first full point stays for ever and counts for nothing. */
-  readonly keepFirstFull?: boolean;
+  readonly keepFirstFull?: boolean | undefined;
   /** Why the series looks wrong, e.g. from `anomalyOf`: then nothing goes. */
   readonly frozen?: string | null;
 }

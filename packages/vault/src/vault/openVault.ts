@@ -12,6 +12,7 @@ import { StoredChunkReader } from '../pack/chunkReader.ts';
 import { decodeManifest, type Manifest, pointIdOfName, pointsOfMachine, pointsOfSeries } from '../point/manifest.ts';
 import { startPoint, startRun } from '../point/pointWriter.ts';
 import { removePoint } from '../point/removePoint.ts';
+import { storeTimeMs } from '../point/storeTime.ts';
 import { openStore } from '../stores/openStore.ts';
 import type {
   BeginPoint,
@@ -176,6 +177,10 @@ class StoredVault implements Vault {
       if (id !== null && storedAtMs !== undefined) times.set(id, storedAtMs);
     }
     return times;
+  }
+
+  async storeTimeMs(): Promise<number | null> {
+    return storeTimeMs(this.context.store, this.id);
   }
 
   async goingPoints(): Promise<ReadonlyMap<string, number>> {
