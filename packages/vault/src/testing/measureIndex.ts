@@ -1,9 +1,9 @@
 /**
  * Memory and speed (processor time, since other work may run beside) of a large index: `node src/testing/measureIndex.ts <empty scratch folder> [million chunks = 40]`, each phase in a
- * process of its own. Segments are real (2^18 sorted entries, hash and MAC); packs exist as names in a listing only.
+ * process of its own. Segments are real (2^17 sorted entries, hash and MAC); packs exist as names in a listing only.
  */
 import { spawnSync } from 'node:child_process';
-import { randomFillSync } from 'node:crypto';
+import { hash, randomFillSync } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { entryBytes } from '../index/entry.ts';
 import { knownChunks } from '../index/knownChunks.ts';
@@ -16,7 +16,8 @@ import { VaultIndex } from '../vault/vaultIndex.ts';
 
 const key = { vaultId: '1ef98c75-10a3-435a-bc5f-7d0044198a7a', idKey: Buffer.alloc(32, 3) };
 const entriesPerPack = 64;
-const packsPerSegment = 4096;
+const packsPerSegment = 2048;
+const leafChunks = 256;
 
 function packOf(number: number): SealedPack {
   const entries = randomFillSync(Buffer.alloc(entriesPerPack * entryBytes));
@@ -44,13 +45,18 @@ function withPacks(store: Store, segments: number): Store {
     async *list(prefix) {
       if (prefix !== 'packs/') return yield* store.list(prefix);
       for (let at = 0; at < segments * packsPerSegment; at += 1) {
-        const name = sha256(`pack ${at}`).toString('hex');
+        const name = hash('sha256', `pack ${at}`);
         yield { name: `packs/${name.slice(0, 2)}/${name}`, sizeBytes: 16 << 20 };
       }
     },
   };
 }
 
+const mb = (bytes: number) => Math.round(bytes / 2 ** 20);
+const memoryNow = () => {
+  const now = process.memoryUsage();
+  return { rssMb: mb(now.rss), heapMb: mb(now.heapTotal), externalMb: mb(now.external) };
+};
 const peakMb = () => Math.round(process.resourceUsage().maxRSS / 1024);
 const sinceMs = (start: number) => Math.round(performance.now() - start);
 
@@ -67,7 +73,9 @@ async function measureWriter(store: Store, chunks: number): Promise<void> {
   };
   const [newNs, knownNs] = [claimAll(), claimAll()];
   const bytesPerChunk = Math.round((memory.byteLength / (chunks + 1_000_000)) * 10) / 10;
-  console.log(JSON.stringify({ phase: 'writer', chunks, openMs, newNs, knownNs, bytesPerChunk, peakRssMb: peakMb() }));
+  console.log(
+    JSON.stringify({ phase: 'writer', chunks, openMs, newNs, knownNs, bytesPerChunk, peakRssMb: peakMb(), ...memoryNow() }),
+  );
 }
 
 async function measureReader(store: Store, chunks: number): Promise<void> {
@@ -75,19 +83,32 @@ async function measureReader(store: Store, chunks: number): Promise<void> {
   const index = new VaultIndex({ store, ...key });
   await index.lookUp([Buffer.alloc(32)]);
   const openMs = sinceMs(start);
+  const openPeak = { openPeakMb: peakMb(), ...memoryNow() };
   const from = process.cpuUsage();
   let count = 0;
+  const entries = Buffer.alloc(packsPerSegment * entriesPerPack * 48);
   // As a disk is walked: chunks of one segment after another, in groups of a leaf.
   for await (const { name } of store.list('index/')) {
     if (count >= 4_000_000) break;
-    const bytes = await store.get(name);
-    const entries = bytes.subarray(64 + packsPerSegment * 48);
-    const ids = Array.from({ length: packsPerSegment * entriesPerPack }, (_, at) => entries.subarray(at * 48, at * 48 + 32));
-    for (let at = 0; at < ids.length; at += 256) await index.lookUp(ids.slice(at, at + 256));
-    count += ids.length;
+    await store.readInto?.(name, 64 + packsPerSegment * 48, entries);
+    for (let at = 0; at < entries.length; at += leafChunks * 48) {
+      await index.lookUp(Array.from({ length: leafChunks }, (_, one) => entries.subarray(at + one * 48, at + one * 48 + 32)));
+    }
+    count += entries.length / 48;
   }
   const nsPerChunk = Math.round((process.cpuUsage(from).user * 1e3) / count);
-  console.log(JSON.stringify({ phase: 'reader', chunks, openMs, lookedUp: count, nsPerChunk, peakRssMb: peakMb() }));
+  console.log(
+    JSON.stringify({
+      phase: 'reader',
+      chunks,
+      openMs,
+      lookedUp: count,
+      nsPerChunk,
+      openPeak,
+      peakRssMb: peakMb(),
+      ...memoryNow(),
+    }),
+  );
 }
 
 const [, script = '', folder, millions = '40', phase] = process.argv;

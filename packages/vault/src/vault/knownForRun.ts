@@ -1,7 +1,8 @@
 /** [F20] What a run need not store again: chunks that a sound segment lists in a pack that is there with the listed size. */
+import { VaultError } from '../errors.ts';
 import { entryBytes } from '../index/entry.ts';
 import { allocateKnownChunks, type KnownChunks, knownChunks, knownSlotsFor } from '../index/knownChunks.ts';
-import { liveSegments, type SegmentSource, segmentHeads } from '../index/liveSegments.ts';
+import { entriesToExpect, liveSegments, type SegmentHead, type SegmentSource, segmentHeads } from '../index/liveSegments.ts';
 import { packRowBytes } from '../index/segment.ts';
 import type { Store } from '../types.ts';
 
@@ -20,23 +21,43 @@ export interface KnownForRun {
 export async function knownForRun(source: SegmentSource, more: number, without: ReadonlySet<string>): Promise<KnownForRun> {
   const present = await presentPacks(source.store);
   const heads = await segmentHeads(source.store);
-  const listed = heads.reduce((sum, head) => sum + head.entryCount, 0);
-  const knownSlots = knownSlotsFor(listed + more);
+  const { live, most } = await entriesToExpect(source.store, heads);
+  const use = { source, heads, present, without };
+  // Entries stand in merged segments and in those these replace: only when a merged one is damaged is there more to hold.
+  return (await fillKnown(use, live, more)) ?? (await fillKnown(use, most, more)) ?? tooMany();
+}
+
+interface Filling {
+  readonly source: SegmentSource;
+  readonly heads: readonly SegmentHead[];
+  readonly present: KnownChunks;
+  readonly without: ReadonlySet<string>;
+}
+
+/** Null when there were more entries than `room`. */
+async function fillKnown({ source, heads, present, without }: Filling, room: number, more: number): Promise<KnownForRun | null> {
+  const knownSlots = knownSlotsFor(room + more);
   const memory = allocateKnownChunks(knownSlots);
   const known = knownChunks(memory, knownSlots);
+  let listed = 0;
   for await (const { segment } of liveSegments(source, heads, () => {})) {
-    const { packTable } = segment;
-    const usable = Uint8Array.from({ length: packTable.length / packRowBytes }, (_, ordinal) => {
-      const row = packTable.subarray(ordinal * packRowBytes, (ordinal + 1) * packRowBytes);
-      const doomed = without.size > 0 && without.has(row.toString('hex', 0, 32));
-      return !doomed && present.has(keyOf(row, row.readUInt32LE(32), row.readUInt32LE(36))) ? 1 : 0;
-    });
-    const { entries } = segment;
+    listed += segment.entryCount;
+    if (listed > room) return null;
+    const { packTable, entries } = segment;
+    const usable = new Uint8Array(packTable.length / packRowBytes);
+    for (let row = 0; row < packTable.length; row += packRowBytes) {
+      const doomed = without.size > 0 && without.has(packTable.toString('hex', row, row + 32));
+      usable[row / packRowBytes] = !doomed && isListed(present, packTable, row) ? 1 : 0;
+    }
     for (let at = 0; at < entries.length; at += entryBytes) {
       if (usable[entries.readUInt32LE(at + 32)] === 1) known.claim(entries, at);
     }
   }
   return { knownChunks: memory, knownSlots };
+}
+
+function tooMany(): never {
+  throw new VaultError('VAULT_STORE_FAILED', 'index segments were added faster than they could be read', { retry: 'later' });
 }
 
 /** Packs in the store, by name and size; a million of them take 9 MB, and 12 more while they are listed. */
@@ -48,7 +69,7 @@ export async function presentPacks(store: Store): Promise<KnownChunks> {
     if (!/^[0-9a-f]{64}$/.test(hash)) continue;
     const place = count % keysPerPiece;
     if (place === 0) pieces.push(Buffer.alloc(keysPerPiece * keyBytes));
-    packKey(hash, sizeBytes).copy(pieces.at(-1) ?? Buffer.alloc(0), place * keyBytes);
+    writePackKey(pieces.at(-1) ?? Buffer.alloc(0), place * keyBytes, { hash, sizeBytes });
     count += 1;
   }
   const slots = knownSlotsFor(count);
@@ -62,12 +83,26 @@ export async function presentPacks(store: Store): Promise<KnownChunks> {
 
 /** The name's first bytes with the size mixed in: a pack of another size is another pack. */
 export function packKey(hash: string, sizeBytes: number): Buffer {
-  return keyOf(Buffer.from(hash.slice(0, 2 * keyBytes), 'hex'), sizeBytes >>> 0, Math.floor(sizeBytes / 2 ** 32));
+  const key = Buffer.alloc(keyBytes);
+  writePackKey(key, 0, { hash, sizeBytes });
+  return key;
 }
 
-function keyOf(name: Buffer, sizeLow: number, sizeHigh: number): Buffer {
-  const key = Buffer.from(name.subarray(0, keyBytes));
-  key.writeInt32LE(key.readInt32LE(4) ^ sizeLow, 4);
-  key.writeInt32LE(key.readInt32LE(8) ^ sizeHigh, 8);
-  return key;
+function writePackKey(target: Buffer, at: number, { hash, sizeBytes }: { hash: string; sizeBytes: number }): void {
+  target.write(hash.slice(0, 2 * keyBytes), at, 'hex');
+  mixIn(target, at, { low: sizeBytes >>> 0, high: Math.floor(sizeBytes / 2 ** 32) });
+}
+
+const rowKey = Buffer.alloc(keyBytes);
+
+/** Whether the pack of the row at `at` of a segment's pack table is there with that size. */
+export function isListed(present: KnownChunks, packTable: Buffer, at: number): boolean {
+  packTable.copy(rowKey, 0, at, at + keyBytes);
+  mixIn(rowKey, 0, { low: packTable.readUInt32LE(at + 32), high: packTable.readUInt32LE(at + 36) });
+  return present.has(rowKey);
+}
+
+function mixIn(key: Buffer, at: number, { low, high }: { low: number; high: number }): void {
+  key.writeInt32LE(key.readInt32LE(at + 4) ^ low, at + 4);
+  key.writeInt32LE(key.readInt32LE(at + 8) ^ high, at + 8);
 }
