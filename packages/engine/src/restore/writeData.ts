@@ -1,10 +1,11 @@
 /** The middle of a restore: everything but the partition table, through worker threads, in bounded batches. */
 import { type Extent, intersectExtents, mergeExtents, subtractExtents, type WritableBlockDevice } from '@diskfleet/disk';
-import type { MapEntry, Vault } from '@diskfleet/vault';
+import type { ChunkReaderSeed, MapEntry, Vault } from '@diskfleet/vault';
+import { ID_BYTES } from '../backup/cellTable.ts';
 import { EngineError } from '../errors.ts';
 import { cancelled } from '../threads/runThreads.ts';
 import type { Operation, Progress, RestorePlan } from '../types.ts';
-import { batchesOf } from './batches.ts';
+import { type Batch, batchesOf } from './batches.ts';
 import { untouchedExtents } from './leftOut.ts';
 import { type RestoreCounts, runRestoreThreads } from './runRestoreThreads.ts';
 import type { SavedView } from './savedView.ts';
@@ -62,9 +63,16 @@ export async function writeData(run: RestoreRun, areas: TableAreas): Promise<Res
       progress(done.writtenBytes + done.skippedBytes, done.skippedBytes);
     };
     const mode = fresh ? 'write' : 'update';
-    add(await runRestoreThreads({ seed: vault.readerSeed(), batch, target: plan.target, mode, onCounts: add }, op));
+    const seed = await seedFor(vault, batch);
+    add(await runRestoreThreads({ seed, batch, target: plan.target, mode, onCounts: add }, op));
   }
   return done;
+}
+
+/** A batch may be gathered over millions of chunks that nobody wants, and the vault remembers the places of the latest ones only. */
+async function seedFor(vault: Vault, { ids, chunkCount }: Batch): Promise<ChunkReaderSeed> {
+  await vault.lookUp(Array.from({ length: chunkCount }, (_, at) => ids.subarray(at * ID_BYTES, (at + 1) * ID_BYTES)));
+  return vault.readerSeed();
 }
 
 /** First and last MiB of each partition that is written, inside the target. */
@@ -106,7 +114,8 @@ export async function compareData(run: RestoreRun, areas: TableAreas, level: 'sa
       done = before + comparedBytes;
       progress(done, 0);
     };
-    add(await runRestoreThreads({ seed: vault.readerSeed(), batch, target: plan.target, mode: 'compare', onCounts: add }, op));
+    const seed = await seedFor(vault, batch);
+    add(await runRestoreThreads({ seed, batch, target: plan.target, mode: 'compare', onCounts: add }, op));
   }
   return done;
 }
