@@ -106,6 +106,35 @@ describe.skipIf(missing.length > 0)(title, () => {
     expect(firstDifference(copy, file?.from ?? '', [{ offsetBytes: 0, lengthBytes: file?.bytes ?? 0 }])).toBe(null);
   });
 
+  test('looking through all files reads what they hold, not all that lies near them', async () => {
+    const { point } = await harness.backup(['disk1'], { cutter: 'files', source: 'looked through' });
+    const saved = await (await (await harness.openVault()).openPoint(point.id)).openDisk(0);
+    let readBytes = 0;
+    const counting = {
+      ...saved,
+      read: (offsetBytes: number, target: Uint8Array) => {
+        readBytes += target.length;
+        return saved.read(offsetBytes, target);
+      },
+    };
+    const explorer = await explore(counting);
+    const toMetadata = readBytes;
+    let fileBytes = 0;
+    for (const { path } of system.toSorted((a, b) => (a.path.length - b.path.length) * 7 + (a.path < b.path ? -1 : 1))) {
+      const file = await explorer.open(`/2/${path}`);
+      await file.read(0, Buffer.alloc(file.sizeBytes));
+      fileBytes += file.sizeBytes;
+    }
+    expect(fileBytes).toBe(contentBytes());
+    expect(readBytes - toMetadata).toBeLessThan(fileBytes + 1.5 * MIB);
+    const streamed = (await explorer.open(`/2/${system.find(({ path }) => path.endsWith('noise.bin'))?.path}`)).stream();
+    for await (const piece of streamed) {
+      expect(piece.length).toBeGreaterThan(0);
+      break;
+    }
+    await saved.close();
+  });
+
   test('the same files in another order on another disk, with others between them, are hardly stored again', async () => {
     const ownBytes = 12 * 20_000 + 66 * 9_000;
     const { newBytes } = await harness.backup(['disk2'], { cutter: 'files', source: 'disk2' });

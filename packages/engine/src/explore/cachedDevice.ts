@@ -1,10 +1,9 @@
 /**
- * Filesystem readers ask for a few KiB here and there; a saved disk answers in whole chunks, each decrypted and decompressed. So
+ * Filesystem readers ask for a few KiB here and there, and a drive or a file far away takes as long for those as for much more. So
  * the last blocks stay in memory, and a reader that moves forward finds the next block under way already.
  */
 import { type BlockDevice, DiskError } from '@diskfleet/disk';
 
-/** Aligned like the cells of the grid cutter: a miss costs one chunk. */
 const BLOCK_BYTES = 256 * 1024;
 const MAX_BLOCKS = 48;
 const READ_AHEAD_BLOCKS = 3;

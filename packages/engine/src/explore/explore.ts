@@ -29,7 +29,8 @@ type DiskToExplore = BlockDevice & { readonly info?: Pick<SavedDiskInfo, 'partit
  * @throws DiskError when the disk itself cannot be read
  */
 export async function explore(device: DiskToExplore): Promise<Explorer> {
-  const cached = cachedDevice(device);
+  // A saved disk keeps chunks itself. Blocks over chunks that follow files would decode many of them for each block, most for nothing.
+  const cached = device.info === undefined ? cachedDevice(device) : device;
   const found = await readVolumes(cached);
   const whole = await layoutOf(cached, found);
   const layout = device.info === undefined ? whole : withLeftOut(whole, device.info);
@@ -128,7 +129,7 @@ async function open(walk: Walk, path: string): Promise<ExploreFile> {
   };
 }
 
-/** Each chunk is a buffer of its own: a consumer may keep it. */
+/** Each chunk is a buffer of its own: a consumer may keep it. While one is consumed the next is on its way: a vault may be far. */
 async function* stream(reader: FileReader, fromByte: number, toByte: number): AsyncGenerator<Uint8Array> {
   if (fromByte < 0 || toByte > reader.sizeBytes || fromByte > toByte) {
     throw new FilesystemError(
@@ -136,10 +137,23 @@ async function* stream(reader: FileReader, fromByte: number, toByte: number): As
       `bytes ${fromByte} to ${toByte} lie outside a file of ${reader.sizeBytes} bytes`,
     );
   }
-  for (let at = fromByte; at < toByte; at += STREAM_BYTES) {
-    const chunk = Buffer.allocUnsafe(Math.min(STREAM_BYTES, toByte - at));
-    await reader.read(at, chunk);
-    yield chunk;
+  const load = async (at: number): Promise<Buffer> => {
+    const chunk = Buffer.allocUnsafe(Math.max(0, Math.min(STREAM_BYTES, toByte - at)));
+    if (chunk.length > 0) await reader.read(at, chunk);
+    return chunk;
+  };
+  let next = load(fromByte);
+  try {
+    for (let at = fromByte; at < toByte; at += STREAM_BYTES) {
+      const chunk = await next;
+      next = load(at + STREAM_BYTES);
+      // Its failure is met when its turn comes.
+      next.catch(() => {});
+      yield chunk;
+    }
+  } finally {
+    // Whoever stops early may close the disk now.
+    await next.catch(() => {});
   }
 }
 

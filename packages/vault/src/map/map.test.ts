@@ -194,6 +194,32 @@ describe('maps', () => {
     expect(found.equals(chunks[0]?.bytes.subarray(7, 107) ?? Buffer.alloc(0))).toBe(true);
   });
 
+  it('leaves with few entries are all kept, and those with many go when there are too many entries', async () => {
+    const loadsOf = async (regions: number, entriesEach: number) => {
+      const { store, read } = nodeStore();
+      const size = regions * regionBytes;
+      const entries = Array.from({ length: regions * entriesEach }, (_, at): MapEntry => {
+        const offsetBytes = Math.floor(at / entriesEach) * regionBytes + (at % entriesEach) * 1024;
+        return { kind: 'zero', offsetBytes, lengthBytes: 512 };
+      });
+      const root = await writeMap(entries, size, store);
+      let loads = 0;
+      const counted = (id: Uint8Array) => {
+        loads += 1;
+        return read(id);
+      };
+      const disk = await openSavedDisk(diskInfo(root.toString('hex'), size), counted);
+      const target = Buffer.alloc(1);
+      for (let round = 0; round < 2; round += 1) {
+        for (let region = 0; region < regions; region += 1) await disk.read(region * regionBytes, target);
+      }
+      return loads;
+    };
+    // The root, the page, and each leaf, which are all alike but loaded each for itself.
+    expect(await loadsOf(300, 3)).toBe(302);
+    expect(await loadsOf(12, 30_000)).toBe(2 + 2 * 12);
+  });
+
   it('refuses entries out of order, overlapping or beyond the device', async () => {
     const { store } = nodeStore();
     const zero = (offsetBytes: number, lengthBytes: number): MapEntry => ({ kind: 'zero', offsetBytes, lengthBytes });

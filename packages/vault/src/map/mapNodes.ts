@@ -46,6 +46,8 @@ export function decodeLeaf(bytes: Uint8Array, what: string): LeafEntry[] {
   const chunkCount = reader.varint();
   const entryCount = reader.varint();
   const table = reader.take(chunkCount * idBytes);
+  // Many entries name one chunk: they share its id.
+  const ids: Buffer[] = [];
   // An entry takes at least two bytes: a damaged count cannot ask for more memory than the leaf has.
   if (entryCount * 2 > reader.remaining) reader.fail('it counts more entries than it has');
   const entries: LeafEntry[] = [];
@@ -64,9 +66,11 @@ export function decodeLeaf(bytes: Uint8Array, what: string): LeafEntry[] {
     // 0 is the next chunk of the table, 1 the newest one used, 2 the one before.
     const ordinal = seen - reader.varint();
     if (ordinal < 0 || ordinal >= chunkCount) reader.fail('an entry names a chunk that is not in its table');
-    if (ordinal === seen) seen += 1;
-    const chunk = table.subarray(ordinal * idBytes, (ordinal + 1) * idBytes);
-    entries.push({ at, length, chunk, chunkOffset: reader.varint() });
+    if (ordinal === seen) {
+      ids.push(table.subarray(ordinal * idBytes, (ordinal + 1) * idBytes));
+      seen += 1;
+    }
+    entries.push({ at, length, chunk: ids[ordinal] ?? table, chunkOffset: reader.varint() });
   }
   reader.end();
   return entries;
