@@ -5,8 +5,9 @@ import { build } from 'esbuild';
 const outdir = process.argv[2] ?? 'dist';
 rmSync(outdir, { recursive: true, force: true });
 await build({
-  entryPoints: ['src/main.ts'],
-  outfile: `${outdir}/main.js`,
+  // A thread is a bundle of its own, beside the main one.
+  entryPoints: { main: 'src/main.ts', tendThread: 'src/vaults/tendThread.ts' },
+  outdir,
   bundle: true,
   platform: 'node',
   format: 'esm',

@@ -36,9 +36,9 @@ describe('every procedure', () => {
     expect(procedures.map(({ path }) => path).sort()).toEqual(
       `audit.list audit.verify auth.me auth.signIn auth.signOut explorer.list jobs.backupNow jobs.cancel jobs.explore jobs.get jobs.list
       jobs.planBackup jobs.restoreFiles jobs.retry jobs.verify live.events machines.approve machines.createEnrolToken machines.get machines.list
-      machines.refresh machines.reject machines.rename machines.revoke overview.get points.get points.list points.setComment
-      points.setPinned restores.get restores.plan restores.start setup.createOwner setup.status vaults.create vaults.get vaults.list
-      vaults.recoveryKit vaults.testFolder`
+      machines.refresh machines.reject machines.rename machines.revoke overview.get points.get points.list points.remove points.setComment
+      points.setPinned points.undelete restores.get restores.plan restores.start setup.createOwner setup.status vaults.adminToken vaults.create vaults.get
+      vaults.keeping vaults.list vaults.previewPrune vaults.recoveryKit vaults.setPolicy vaults.setRule vaults.tend vaults.testFolder`
         .split(/\s+/)
         .sort(),
     );

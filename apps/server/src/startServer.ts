@@ -12,6 +12,7 @@ import { createLiveBus } from './live/bus.ts';
 import { knowLocalToken } from './machines/enrol.ts';
 import type { Secrets, Settings } from './settings.ts';
 import { closeVaults, createOpenVaults } from './vaults/openVaults.ts';
+import { tendVaults } from './vaults/tend.ts';
 import { refreshAllUsage } from './vaults/usage.ts';
 
 export interface ServerOptions {
@@ -87,6 +88,7 @@ function startClock(ctx: Ctx): () => void {
     [60_000, renewTokens],
     [60_000, noteSeen],
     [60_000, refreshAllUsage],
+    [600_000, tendVaults],
   ];
   const timers = duties.map(([everyMs, work]) => {
     let busy = false;

@@ -2,11 +2,12 @@ import { createHash, randomBytes } from 'node:crypto';
 import { appendFile, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { VaultPolicy as Policy } from '@diskfleet/protocol';
 import { VaultError } from '@diskfleet/vault';
 import { memoryStore, storeContract } from '@diskfleet/vault/testing';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Keeper, openKeeper } from './keeper.ts';
-import { changePolicy, firstPolicy, type Policy, type PolicySteps } from './policy.ts';
+import { changePolicy, firstPolicy, type PolicySteps } from './policy.ts';
 
 const dayMs = 24 * 3_600_000;
 const packOf = (bytes: Uint8Array) => {

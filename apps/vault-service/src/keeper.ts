@@ -33,7 +33,8 @@ export interface Keeper {
   remove(name: string): Promise<void>;
   /** Takes a removal back. @throws ServiceError 404 when there is none. */
   undelete(name: string): Promise<void>;
-  removed(): Iterable<{ name: string; removedAtMs: number; goesAtMs: number }>;
+  /** In the order in which they were removed. */
+  removed(prefix?: string): Iterable<{ name: string; removedAtMs: number; goesAtMs: number }>;
   /** Destroys what was removed long enough ago. */
   purge(): Promise<Purged>;
   usage(): Promise<Usage>;
@@ -153,9 +154,10 @@ class StoreKeeper implements Keeper {
     if (isPoint(name) && pointId !== undefined) await this.remove(`gc/removed-${pointId}`);
   }
 
-  *removed() {
+  *removed(prefix = '') {
     const { deletionDelayMs } = this.policy();
-    for (const [name, removedAtMs] of this.removals.names()) yield { name, removedAtMs, goesAtMs: removedAtMs + deletionDelayMs };
+    for (const [name, removedAtMs] of this.removals.names())
+      if (name.startsWith(prefix)) yield { name, removedAtMs, goesAtMs: removedAtMs + deletionDelayMs };
   }
 
   purge(): Promise<Purged> {

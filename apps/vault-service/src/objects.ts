@@ -1,7 +1,7 @@
 /** The object verbs of one vault over HTTP. Authority is decided in permissions.ts; bytes go to the vault's keeper. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { VaultToken } from '@diskfleet/protocol';
-import { z } from 'zod';
+import * as z from 'zod';
 import { ServiceError } from './errors.ts';
 import { inFlightLimit } from './inFlight.ts';
 import type { Keeper } from './keeper.ts';

@@ -6,25 +6,10 @@ import { lookup } from 'node:dns/promises';
 import { mkdir, readdir, realpath, stat } from 'node:fs/promises';
 import { BlockList, isIPv6 } from 'node:net';
 import { dirname, isAbsolute, sep } from 'node:path';
+import type { Bucket } from '@diskfleet/protocol';
 import { openStore, type Store, type StoreConfig } from '@diskfleet/vault';
-import { z } from 'zod';
 import { ServiceError } from './errors.ts';
 
-export const bucketShape = z.object({
-  bucket: z.string().min(3).max(255),
-  prefix: z
-    .string()
-    .max(500)
-    .regex(/^(?!\/)(.*[^/])?$/),
-  region: z.string().regex(/^[A-Za-z0-9-]{1,60}$/),
-  endpoint: z
-    .url({ protocol: /^https?$/ })
-    .max(1000)
-    .optional(),
-  accessKeyId: z.string().min(1).max(200),
-  secretAccessKey: z.string().min(1).max(500),
-});
-export type Bucket = z.infer<typeof bucketShape>;
 export type Place = { readonly folder: string } | { readonly bucket: Bucket };
 
 /** For people and messages; holds no secret. */

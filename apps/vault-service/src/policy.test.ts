@@ -1,6 +1,7 @@
+import type { VaultPolicy as Policy } from '@diskfleet/protocol';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { changePolicy, firstPolicy, type Policy, type PolicySteps, policyInForce } from './policy.ts';
+import { changePolicy, firstPolicy, type PolicySteps, policyInForce } from './policy.ts';
 
 const dayMs = 24 * 3_600_000;
 const days = (deletionDelay: number, minRetention = 0): Policy => ({

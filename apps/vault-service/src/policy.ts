@@ -3,26 +3,13 @@
  * not be removed, and how much may be stored. Pure. Lengthening the delay or the retention is immediate; shortening either takes
  * effect only after the old delay, so who takes over the server gains nothing by asking for less.
  */
-import { z } from 'zod';
+import { type VaultPolicy as Policy, vaultPolicyShape } from '@diskfleet/protocol';
+import * as z from 'zod';
 
 const dayMs = 24 * 3_600_000;
-const spanMs = z
-  .int()
-  .min(0)
-  .max(3650 * dayMs);
-const bytes = z.int().min(0).nullable();
-
-/** `quotaBytes`: of all that is stored. `machineBytesPerDay`: what one machine may add in 24 hours. Null: no limit. */
-export const policyShape = z.object({
-  deletionDelayMs: spanMs,
-  minRetentionMs: spanMs,
-  quotaBytes: bytes,
-  machineBytesPerDay: bytes,
-});
-export type Policy = z.infer<typeof policyShape>;
 
 /** The policies a vault had that still matter, oldest first; the last one is the one wanted. */
-export const policyStepsShape = z.array(policyShape.extend({ atMs: z.number() })).min(1);
+export const policyStepsShape = z.array(vaultPolicyShape.extend({ atMs: z.number() })).min(1);
 export type PolicySteps = z.infer<typeof policyStepsShape>;
 
 export const firstPolicy: Policy = { deletionDelayMs: 14 * dayMs, minRetentionMs: 0, quotaBytes: null, machineBytesPerDay: null };

@@ -4,10 +4,11 @@
  */
 import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { z } from 'zod';
+import { bucketShape, type VaultPolicy as Policy } from '@diskfleet/protocol';
+import * as z from 'zod';
 import { ServiceError } from './errors.ts';
-import { bucketShape, locationOf, overlap, type Place, prepareNew } from './places.ts';
-import { changePolicy, firstPolicy, type Policy, type PolicySteps, policyStepsShape } from './policy.ts';
+import { locationOf, overlap, type Place, prepareNew } from './places.ts';
+import { changePolicy, firstPolicy, type PolicySteps, policyStepsShape } from './policy.ts';
 
 const entryShape = z.intersection(
   z.object({ registeredAt: z.iso.datetime(), policy: policyStepsShape.optional() }),

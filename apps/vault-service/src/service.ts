@@ -4,18 +4,17 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { join } from 'node:path';
-import { openVaultToken, rawPublicKey, type VaultToken } from '@diskfleet/protocol';
+import { bucketShape, openVaultToken, rawPublicKey, type VaultToken, vaultPolicyShape } from '@diskfleet/protocol';
 import { VaultError } from '@diskfleet/vault';
 import type { Logger } from 'pino';
-import { z } from 'zod';
+import * as z from 'zod';
 import { ServiceError } from './errors.ts';
 import { roomOf, testFolder } from './folderTest.ts';
 import { type Keeper, openKeeper } from './keeper.ts';
 import { type Listings, openListings } from './listings.ts';
 import { askForObjects, handleObject, listObjects } from './objects.ts';
 import { isAdmin, isObjectName } from './permissions.ts';
-import { bucketShape, locationOf, openPlace, type Place } from './places.ts';
-import { policyShape } from './policy.ts';
+import { locationOf, openPlace, type Place } from './places.ts';
 import { readJson } from './readJson.ts';
 import { openRegistry, type Registry } from './registry.ts';
 import { sendJson } from './respond.ts';
@@ -95,7 +94,12 @@ async function route(ctx: Ctx, request: IncomingMessage, response: ServerRespons
     case 'POST has':
       return askForObjects(context);
     default:
-      return manage(ctx, { ...context, vaultId, verb: `${request.method} ${rest}` });
+      return manage(ctx, {
+        ...context,
+        vaultId,
+        verb: `${request.method} ${rest}`,
+        prefix: url.searchParams.get('prefix') ?? '',
+      });
   }
 }
 
@@ -110,6 +114,8 @@ function decoded(path: string): string {
 
 interface Managing {
   readonly verb: string;
+  /** Of names that are asked about. */
+  readonly prefix: string;
   readonly vaultId: string;
   readonly token: VaultToken;
   readonly keeper: Keeper;
@@ -120,7 +126,7 @@ interface Managing {
 const nameShape = z.object({ name: z.string().refine(isObjectName) });
 
 /** What readers may see of a vault's keeping, and what an admin may do about it. */
-async function manage(ctx: Ctx, { verb, vaultId, token, keeper, request, response }: Managing): Promise<void> {
+async function manage(ctx: Ctx, { verb, prefix, vaultId, token, keeper, request, response }: Managing): Promise<void> {
   const mayRead = isAdmin(token) || token.verbs.includes('read');
   const only = (allowed: boolean) => {
     if (!allowed) throw new ServiceError(403, 'VAULT_REFUSED', 'the token does not allow this');
@@ -134,12 +140,12 @@ async function manage(ctx: Ctx, { verb, vaultId, token, keeper, request, respons
       return sendJson(response, 200, policyAnswer(ctx, vaultId, keeper));
     case 'PUT policy': {
       only(isAdmin(token));
-      await ctx.registry.setPolicy(vaultId, await readJson(request, policyShape), ctx.now());
+      await ctx.registry.setPolicy(vaultId, await readJson(request, vaultPolicyShape), ctx.now());
       return sendJson(response, 200, policyAnswer(ctx, vaultId, keeper));
     }
     case 'GET removed':
       only(mayRead);
-      return sendJson(response, 200, { objects: [...keeper.removed()].slice(0, 1000) });
+      return sendJson(response, 200, { objects: newest(keeper.removed(prefix)) });
     case 'POST undelete': {
       only(isAdmin(token));
       await keeper.undelete((await readJson(request, nameShape)).name);
@@ -151,6 +157,11 @@ async function manage(ctx: Ctx, { verb, vaultId, token, keeper, request, respons
     default:
       throw new ServiceError(404, 'NOT_FOUND', 'no such address');
   }
+}
+
+/** The last thousand that were removed. */
+function newest<T>(removed: Iterable<T>): T[] {
+  return [...removed].slice(-1000).reverse();
 }
 
 function policyAnswer(ctx: Ctx, vaultId: string, keeper: Keeper) {

@@ -131,6 +131,8 @@ export interface PointView {
   readonly pinned: boolean;
   readonly comment: string;
   readonly verified: { readonly at: string; readonly ok: boolean } | null;
+  /** It was deleted and goes then; until then it can be used and the deletion taken back. Absent: it stays. */
+  readonly goesAt?: string;
 }
 /** Disks in the same shape as the inventory's, so that one disk map draws both. */
 export interface PointDetail extends PointView {

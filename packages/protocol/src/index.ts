@@ -68,4 +68,17 @@ export {
   serverMessageShape,
 } from './messages.ts';
 export { cleanText, foreignText } from './text.ts';
+export {
+  type Bucket,
+  bucketShape,
+  type PrunePreview,
+  type PruneRule,
+  pruneRuleShape,
+  type TendReport,
+  type VaultKeeping,
+  type VaultPolicy,
+  type VaultPolicyAnswer,
+  vaultPolicyAnswerShape,
+  vaultPolicyShape,
+} from './vaults.ts';
 export { PRODUCT_VERSION, PROTOCOL_VERSION, PROTOCOL_VERSION_MIN } from './version.ts';

@@ -86,5 +86,6 @@ function toPointView({ point, vaultName, machineName }: JoinedPoint): PointView 
     pinned,
     comment,
     verified,
+    ...(point.goesAt && { goesAt: point.goesAt.toISOString() }),
   };
 }

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { allowed, router } from '../trpc.ts';
+import { removePoint, undeletePoint } from '../vaults/keeping.ts';
 import { changePoint, getPoint, listPoints } from './points.ts';
 
 const byId = z.object({ id: z.string().min(1).max(64) });
@@ -14,6 +15,12 @@ export const pointsRouter = router({
   setPinned: allowed('points:manage')
     .input(byId.extend({ pinned: z.boolean() }))
     .mutation(({ ctx: { ctx, session }, input }) => changePoint(ctx, session.user, input)),
+  remove: allowed('vaults:manage')
+    .input(byId)
+    .mutation(({ ctx: { ctx, session }, input }) => removePoint(ctx, session.user, input.id)),
+  undelete: allowed('vaults:manage')
+    .input(byId)
+    .mutation(({ ctx: { ctx, session }, input }) => undeletePoint(ctx, session.user, input.id)),
   setComment: allowed('points:manage')
     .input(byId.extend({ comment: z.string().trim().max(1000) }))
     .mutation(({ ctx: { ctx, session }, input }) => changePoint(ctx, session.user, input)),

@@ -1,4 +1,5 @@
 /** Vaults and saved disks the server has open, for catalogue, plans and exploring. Few at a time; a disk in use is never closed. */
+import type { Worker } from 'node:worker_threads';
 import { vaults } from '@diskfleet/db';
 import { type Explorer, explore } from '@diskfleet/engine';
 import { openVault, type SavedDisk, type SavedPoint, type Vault, VaultError } from '@diskfleet/vault';
@@ -16,6 +17,8 @@ export interface OpenVaults {
   readonly vaults: Map<string, OpenVault>;
   /** By point and disk; the one used longest ago comes first. */
   readonly disks: Map<string, OpenDisk>;
+  /** Vaults a run of prune and sweep is under way over, and its thread once there is one. */
+  readonly tending: Map<string, Worker | null>;
 }
 
 interface OpenVault {
@@ -29,7 +32,7 @@ interface OpenDisk {
 }
 
 export function createOpenVaults(): OpenVaults {
-  return { vaults: new Map(), disks: new Map() };
+  return { vaults: new Map(), disks: new Map(), tending: new Map() };
 }
 
 /** @throws VaultError, ServerError NOT_FOUND. */
@@ -120,6 +123,8 @@ function close(open: OpenDisk): void {
 }
 
 export async function closeVaults(ctx: Ctx): Promise<void> {
+  // A run that is cut off here is gone on with by the next one.
+  await Promise.allSettled([...ctx.vaults.tending.values()].map((thread) => thread?.terminate()));
   for (const [key, open] of ctx.vaults.disks) letGo(ctx, key, open);
   const all = [...ctx.vaults.vaults.values()];
   ctx.vaults.vaults.clear();

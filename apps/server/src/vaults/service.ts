@@ -1,5 +1,11 @@
 /** The few calls the server makes to the vault service as its admin. Objects are reached through packages/vault. */
-import { isFailureCode } from '@diskfleet/protocol';
+import {
+  type Bucket,
+  isFailureCode,
+  type VaultPolicy,
+  type VaultPolicyAnswer,
+  vaultPolicyAnswerShape,
+} from '@diskfleet/protocol';
 import * as z from 'zod';
 import type { Ctx } from '../context.ts';
 import { ServerError } from '../errors.ts';
@@ -26,8 +32,11 @@ export function testFolder(ctx: Ctx, folder: string): Promise<FolderTest> {
   return call(ctx, { path: '/v1/test-folder', vaultId: 'folder-test', body: { folder }, shape: folderTestShape });
 }
 
-/** Registers an empty folder; the answer is the folder as the service knows it. */
-export function registerVault(ctx: Ctx, input: { vaultId: string; folder: string }): Promise<{ folder: string }> {
+/** Registers an empty place; the answer is its name as the service knows it, without secrets. */
+export function registerVault(
+  ctx: Ctx,
+  input: { vaultId: string } & ({ folder: string } | { bucket: Bucket }),
+): Promise<{ folder: string }> {
   return call(ctx, { path: '/v1/vaults', vaultId: input.vaultId, body: input, shape: registeredShape });
 }
 
@@ -35,7 +44,31 @@ export function readUsage(ctx: Ctx, vaultId: string): Promise<z.infer<typeof usa
   return call(ctx, { path: `/v1/vaults/${vaultId}/usage`, vaultId, shape: usageShape });
 }
 
+export function readPolicy(ctx: Ctx, vaultId: string): Promise<VaultPolicyAnswer> {
+  return call(ctx, { path: `/v1/vaults/${vaultId}/policy`, vaultId, shape: vaultPolicyAnswerShape });
+}
+
+export function storePolicy(ctx: Ctx, vaultId: string, policy: VaultPolicy): Promise<VaultPolicyAnswer> {
+  return call(ctx, { path: `/v1/vaults/${vaultId}/policy`, vaultId, method: 'PUT', body: policy, shape: vaultPolicyAnswerShape });
+}
+
+/** What was removed long enough ago is destroyed now. */
+export async function purgeVault(ctx: Ctx, vaultId: string): Promise<void> {
+  await call(ctx, { path: `/v1/vaults/${vaultId}/purge`, vaultId, body: {}, shape: z.object({ gone: z.number() }) });
+}
+
+const removedShape = z.object({ objects: z.array(z.object({ name: z.string() })) });
+
+/** Takes the removal of a point back. */
+export async function undeleteObject(ctx: Ctx, vaultId: string, pointId: string): Promise<void> {
+  const removed = await call(ctx, { path: `/v1/vaults/${vaultId}/removed?prefix=points/`, vaultId, shape: removedShape });
+  const name = removed.objects.map((object) => object.name).find((one) => one.includes(`-${pointId}.`));
+  if (!name) throw new ServerError('POINT_NOT_FOUND', 'it was not deleted, or is gone');
+  await call(ctx, { path: `/v1/vaults/${vaultId}/undelete`, vaultId, body: { name }, shape: z.object({}) });
+}
+
 interface Request<T> {
+  readonly method?: 'PUT';
   readonly path: string;
   readonly vaultId: string;
   readonly body?: unknown;
@@ -43,10 +76,10 @@ interface Request<T> {
 }
 
 /** @throws ServerError VAULT_UNREACHABLE, or the service's own code. */
-async function call<T>(ctx: Ctx, { path, vaultId, body, shape }: Request<T>): Promise<T> {
+async function call<T>(ctx: Ctx, { path, vaultId, method, body, shape }: Request<T>): Promise<T> {
   const { token } = serverToken(ctx, vaultId, 'admin');
   const response = await fetch(`${ctx.settings.vaultUrl}${path}`, {
-    method: body === undefined ? 'GET' : 'POST',
+    method: method ?? (body === undefined ? 'GET' : 'POST'),
     headers: { authorization: `Bearer ${token}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
     body: body === undefined ? undefined : JSON.stringify(body),
     signal: AbortSignal.timeout(TIMEOUT_MS),

@@ -1,5 +1,5 @@
 import { points, vaults } from '@diskfleet/db';
-import type { UserView, VaultView } from '@diskfleet/protocol';
+import type { Bucket, UserView, VaultView } from '@diskfleet/protocol';
 import { generateVaultKeys, createVault as makeVault } from '@diskfleet/vault';
 import { asc, count, eq } from 'drizzle-orm';
 import { audit } from '../audit/append.ts';
@@ -32,15 +32,18 @@ export async function findVault(ctx: Ctx, id: string): Promise<VaultRow> {
   return row;
 }
 
+export type NewVault = { readonly name: string } & ({ readonly folder: string } | { readonly bucket: Bucket });
+
 /**
  * Makes a vault with managed keys: made here, sealed by the master key, given to jobs as far as they need them.
  * @throws ServerError VAULT_EXISTS (name or folder in use), VAULT_UNREACHABLE, and what the service refuses.
  */
-export async function createVault(ctx: Ctx, user: UserView, input: { name: string; folder: string }): Promise<VaultView> {
+export async function createVault(ctx: Ctx, user: UserView, input: NewVault): Promise<VaultView> {
   const id = crypto.randomUUID();
   const taken = await ctx.db.$count(vaults, eq(vaults.name, input.name));
   if (taken > 0) throw new ServerError('VAULT_EXISTS', `there is a vault named ${input.name} already`);
-  const { folder } = await registerVault(ctx, { vaultId: id, folder: input.folder });
+  const place = 'bucket' in input ? { bucket: input.bucket } : { folder: input.folder };
+  const { folder } = await registerVault(ctx, { vaultId: id, ...place });
   const keys = generateVaultKeys();
   const { token } = serverToken(ctx, id, 'admin');
   const baseUrl = `${ctx.settings.vaultUrl}/v1/vaults/${id}`;

@@ -1,5 +1,5 @@
 /** Vaults and the catalogue of what is in them. The vault is the truth: every row of `points` was read from its manifest. */
-import type { PointDisk } from '@diskfleet/protocol';
+import type { PointDisk, PruneRule, TendReport } from '@diskfleet/protocol';
 import { bigint, boolean, index, jsonb, pgTable, text, timestamp, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
 import { machines } from './machines.ts';
 
@@ -18,6 +18,11 @@ export const vaults = pgTable(
     freeBytes: bigint({ mode: 'number' }),
     totalBytes: bigint({ mode: 'number' }),
     state: text({ enum: ['ready', 'unreachable'] }).notNull(),
+    /** By which points are deleted, once a day; null: none is. */
+    pruneRule: jsonb().$type<PruneRule>(),
+    lastTend: jsonb().$type<TendReport>(),
+    /** When a run of prune and sweep was begun last: the next one is due a day later. */
+    tendedAt: timestamp({ withTimezone: true }),
     recoveryKitDownloadedAt: timestamp({ withTimezone: true }),
     createdAt: timestamp({ withTimezone: true }).notNull(),
   },
@@ -52,6 +57,8 @@ export const points = pgTable(
     comment: text().notNull().default(''),
     verifiedAt: timestamp({ withTimezone: true }),
     verifiedOk: boolean(),
+    /** Deleted, and gone from the vault then. */
+    goesAt: timestamp({ withTimezone: true }),
   },
   (t) => [
     index('points_machine').on(t.machineId, t.createdAt.desc()),
