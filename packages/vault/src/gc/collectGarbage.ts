@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { gcFeature, unknownFeatures } from '../config/config.ts';
 import { VaultError } from '../errors.ts';
 import { startLease } from '../point/lease.ts';
-import { listGc, openCycle } from './gcObjects.ts';
+import { type GcListing, listGc, openCycle } from './gcObjects.ts';
 import { type GcRun, readSessions } from './gcRun.ts';
 import { type Marked, markPacks } from './markPacks.ts';
 import { isAlive, planSweep } from './planGc.ts';
@@ -21,7 +21,7 @@ export interface GcReport {
 
 const hourMs = 3_600_000;
 
-/** @throws VaultError `VAULT_TOO_OLD`, `VAULT_TOO_NEW`, `VAULT_DAMAGED`, `POINT_DAMAGED`, and what the store throws; a later run goes on. */
+/** @throws VaultError `VAULT_TOO_OLD`, `VAULT_TOO_NEW`, `VAULT_DAMAGED`, `POINT_DAMAGED`, `VAULT_SWEPT` (another sweeper was faster), and what the store throws; a later run goes on. */
 export async function collectGarbage(input: Omit<GcRun, 'sessionId'>): Promise<GcReport> {
   const { features } = input.config;
   if (!features.gc.includes(gcFeature)) {
@@ -40,11 +40,26 @@ export async function collectGarbage(input: Omit<GcRun, 'sessionId'>): Promise<G
   const sessionId = randomBytes(16).toString('hex');
   const { vaultId } = input.config;
   const lease = await startLease(input.store, { id: sessionId, vaultId, startedAt: new Date(0).toISOString() });
+  const before = await listGc(input.store);
   try {
     return await runSteps({ ...input, sessionId });
+  } catch (cause) {
+    throw (await sweptMeanwhile(input.store, before, cause)) ? otherSweeper(cause) : cause;
   } finally {
     await lease.end();
   }
+}
+
+/** What a sweeper misses while another one gets on is no damage: this one slept through a whole sweep. */
+async function sweptMeanwhile(store: GcRun['store'], before: GcListing, cause: unknown): Promise<boolean> {
+  const codes = ['VAULT_DAMAGED', 'POINT_DAMAGED', 'CHUNK_MISSING', 'VAULT_OBJECT_MISSING'];
+  if (!(cause instanceof VaultError) || !codes.includes(cause.code)) return false;
+  const stepsOf = ({ cycles }: GcListing) => cycles.map(({ number, steps }) => `${number} ${steps.size}`).join();
+  return stepsOf(await listGc(store)) !== stepsOf(before);
+}
+
+function otherSweeper(cause: unknown): VaultError {
+  return new VaultError('VAULT_SWEPT', 'another sweeper is at work in this vault; run again later', { retry: 'later', cause });
 }
 
 async function runSteps(run: GcRun): Promise<GcReport> {

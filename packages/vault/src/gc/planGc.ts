@@ -17,20 +17,28 @@ export interface SweepFacts {
   readonly leaseMs: number;
 }
 
+/** A clock that is set right again leaves times behind that lie ahead; what is stamped more than a day from now is as old as can be. */
+const aheadMs = 24 * 3_600_000;
+
+/** Age of what the store stamped `atMs`. No rule needs it to be right to be safe [F26]. */
+function ageMs(nowMs: number, atMs: number): number {
+  return atMs - nowMs > aheadMs ? Number.POSITIVE_INFINITY : nowMs - atMs;
+}
+
 export type SweepDecision = { readonly kind: 'sweep' } | { readonly kind: 'wait'; readonly why: 'delay' | 'session' | 'clock' };
 
 export function planSweep(facts: SweepFacts): SweepDecision {
   const { nowMs, markedAtMs, leaseMs } = facts;
   if (facts.fenced) return { kind: 'sweep' };
   if (nowMs === null || markedAtMs === null) return { kind: 'wait', why: 'clock' };
-  if (nowMs - markedAtMs < facts.delayMs) return { kind: 'wait', why: 'delay' };
+  if (ageMs(nowMs, markedAtMs) < facts.delayMs) return { kind: 'wait', why: 'delay' };
   const older = facts.sessions.filter((one) => (one.firstAtMs ?? 0) <= markedAtMs);
   if (older.some((one) => isAlive(one, nowMs, leaseMs))) return { kind: 'wait', why: 'session' };
   return { kind: 'sweep' };
 }
 
 export function isAlive(session: SessionFact, nowMs: number, leaseMs: number): boolean {
-  return session.lastAtMs === null || nowMs - session.lastAtMs < leaseMs;
+  return session.lastAtMs === null || ageMs(nowMs, session.lastAtMs) < leaseMs;
 }
 
 export interface PackFacts {
@@ -55,7 +63,7 @@ export function planMark(packs: Iterable<PackFacts>, limits: MarkLimits): { dead
   const dead: PackFacts[] = [];
   const candidates: PackFacts[] = [];
   for (const pack of packs) {
-    if (limits.nowMs === null || pack.storedAtMs === null || limits.nowMs - pack.storedAtMs < limits.youngMs) continue;
+    if (limits.nowMs === null || pack.storedAtMs === null || ageMs(limits.nowMs, pack.storedAtMs) < limits.youngMs) continue;
     if (pack.liveBytes === 0) dead.push(pack);
     else if (pack.liveBytes * 2 < pack.usedBytes) candidates.push(pack);
   }

@@ -6,7 +6,7 @@ import { liveSegments, segmentHeads } from '../index/liveSegments.ts';
 import { packObjectName } from '../index/locationTable.ts';
 import { encodeSegment, packsOfSegment, segmentObjectName } from '../index/segment.ts';
 import { packKey, presentPacks } from '../vault/knownForRun.ts';
-import { encodeGc, listGc, type PackVerdict, quarantineName, readVerdict, stepName } from './gcObjects.ts';
+import { encodeGc, listGc, newestSwept, type PackVerdict, quarantineName, readVerdict, stepName } from './gcObjects.ts';
 import { forEachEntry, type GcRun, soundSegments, tableFor } from './gcRun.ts';
 import { removeUnlessLocked } from './removeObject.ts';
 import { openManifest, pointNames, walkPoint } from './walkPoints.ts';
@@ -51,6 +51,10 @@ async function decideDoom(run: GcRun, number: number): Promise<PackVerdict> {
   const doom = await readVerdict(store, name, key);
   // It must be the stored one that is obeyed: another sweeper may have spared more.
   if (doom === null) throw new VaultError('VAULT_DAMAGED', `${name} is damaged: nothing is removed on its word`);
+  // Were the number done and forgotten by now, this doom would be one of its own, and packs it spares no more be in use again.
+  if (newestSwept(await listGc(store)) >= number) {
+    throw new VaultError('VAULT_SWEPT', 'another sweeper has finished this sweep; run again later', { retry: 'later' });
+  }
   return doom;
 }
 

@@ -2,7 +2,7 @@
 import { openText } from '../config/checkedText.ts';
 import { checkKeys, configName, decodeConfig } from '../config/config.ts';
 import { VaultError } from '../errors.ts';
-import { doomedPacks, type GcKey, isGcName, isVoid, listGc, openGc, readVoidRule } from '../gc/gcObjects.ts';
+import { type GcKey, isGcName, isVoid, listGc, openGc, readVoidRule } from '../gc/gcObjects.ts';
 import { lostPoints, type OpenedPoint } from '../gc/walkPoints.ts';
 import { StoredChunkReader } from '../pack/chunkReader.ts';
 import type { ReaderKeys } from '../pack/recordDecoder.ts';
@@ -163,13 +163,10 @@ async function verifyContent(run: Run, bodies: ReadonlyMap<string, PointBody>): 
       await walk({ damage: new DamageList(), onPack: (ordinal) => needed.add(ordinal) });
       only = needed;
     }
-    const key = keyOf(context);
-    const doomed = key === null ? new Set<string>() : await doomedPacks(context.store, await listGc(context.store), key);
     const packSizes = new Map([...run.sizes].filter(([name]) => name.startsWith('packs/')));
     await verifyPacks({
       ...{ store: context.store, table, keys: run.keys, level: options.level, damage, bad, only },
       sizes: packSizes,
-      doomed,
       onObject: (sizeBytes) => countObject(run, sizeBytes),
       signal: options.signal,
     });

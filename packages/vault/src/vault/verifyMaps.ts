@@ -84,7 +84,7 @@ function checkChunk(check: MapCheck, id: Buffer, use: { range: Range; needed: nu
   }
   const object = blames[0] ?? `chunk ${id.toString('hex')}`;
   const problem = places.length === 0 ? 'no sound index segment says where it is' : 'it is shorter than the map says';
-  check.damage.add(object, problem);
+  check.damage.add(object, check.bad.missing.has(object) ? 'it is missing' : problem);
   check.damage.hit(object, use.range);
   return false;
 }

@@ -11,6 +11,8 @@ import type { DamageList } from './damage.ts';
 export class BadPlaces {
   private readonly packs = new Map<number, string>();
   private readonly chunks = new Map<string, string>();
+  /** Object names of packs that are not there, which is damage when a point needs them. */
+  readonly missing = new Set<string>();
 
   addPack(pack: number, object: string): void {
     this.packs.set(pack, object);
@@ -35,8 +37,6 @@ export interface PackCheck {
   readonly sizes: ReadonlyMap<string, number>;
   /** Ordinals to look at; null = all, and packs no segment lists too. */
   readonly only: ReadonlySet<number> | null;
-  /** Hex names of packs that a sweep is removing: that one is gone is no damage, unless a point needs it. */
-  readonly doomed: ReadonlySet<string>;
   readonly onObject: (sizeBytes: number) => void;
   readonly signal: AbortSignal | undefined;
 }
@@ -56,7 +56,9 @@ export async function verifyPacks(check: PackCheck): Promise<void> {
     const problem =
       size === undefined ? 'it is missing' : size !== row.sizeBytes ? `it has ${size} bytes instead of ${row.sizeBytes}` : null;
     if (problem !== null) {
-      if (size !== undefined || !check.doomed.has(row.name)) check.damage.add(name, problem);
+      // Sweeping leaves segments behind that list what is gone. Who can walk the maps sees whether a point needs it.
+      if (size === undefined && check.keys !== null) check.bad.missing.add(name);
+      else check.damage.add(name, problem);
       check.bad.addPack(ordinal, name);
     }
     if (size !== undefined) listed.set(name, { ordinal, sizeBytes: size });
