@@ -126,6 +126,8 @@ class Run {
       else {
         done = true;
         for (const id of message.reached) this.reached.add(id);
+        // It has said all: its own way out is not waited for.
+        child.kill('SIGKILL');
       }
     });
     const watch = this.watch(child.pid ?? 0, () => child.kill('SIGKILL'));
@@ -135,7 +137,7 @@ class Run {
         stoodStill = true;
         // Not a finding: an input that takes long uses the processor, and is told apart by that.
         process.stdout.write(
-          `${this.job.target}: its process stands still (in ${waitsIn(child.pid ?? 0) ?? 'nothing'}) and is ended\n`,
+          `${this.job.target}: its process stands still (in ${waitsIn(child.pid ?? 0) ?? 'nothing'}, ${last === null ? 'before its first news' : `${last.executions} inputs in ${Math.round(last.seconds)} s`}) and is ended\n`,
         );
         child.kill('SIGKILL');
       },

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { openPackKey, RecordDecoder, readTrailer } from '@diskfleet/vault/testing/parsers';
+import { encodeGc, openPackKey, RecordDecoder, readTrailer } from '@diskfleet/vault/testing/parsers';
 import type { SeedSource } from '../makeSeeds.ts';
 import { seedVault } from '../targets/vaultSeed.ts';
 
@@ -31,10 +31,13 @@ function seedsOf(name: string, all: readonly Buffer[]): SeedSource[] {
   return all.map((bytes, index) => ({ name: `${name}-${index}`, make: async () => bytes }));
 }
 
+const verdict = { packs: ['00'.repeat(32)], witness: ['b670c227a95f31af3c6bf3fdb3a98cbf'] };
+
 export const seeds: readonly SeedSource[] = [
   ...seedsOf('config', [readFileSync(join(golden, 'config'))]),
   ...seedsOf('segment', objects('index')),
   ...seedsOf('point', objects('points')),
   ...seedsOf('pack', objects('packs')),
   ...seedsOf('node', nodes()),
+  ...seedsOf('gc', [encodeGc('gc/0000000000000001-mark', verdict, { vaultId: seedVault.vaultId, idKey: seedVault.keys.idKey })]),
 ];

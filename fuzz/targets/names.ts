@@ -20,5 +20,9 @@ export const targetNames: readonly TargetName[] = [
     name: 'vault',
     own: /^vault\/src\/(bytes\.ts|config\/|index\/(entry|segment)|map\/mapNodes|pack\/(layout|recordDecoder)|point\/manifest)/,
   },
+  {
+    name: 'portable',
+    own: /^vault\/src\/(portable\/(layout|parts|fileStore)|map\/(mapNodes|savedDisk)|pack\/(chunkReader|recordDecoder)|point\/manifest|config\/)/,
+  },
   { name: 'messages', own: /^protocol\/src\/|^zod\/v4\/core\/(parse|checks|schemas|regexes|errors)\./ },
 ];

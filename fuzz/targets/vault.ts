@@ -7,6 +7,7 @@ import {
   decodePage,
   decodeRoot,
   decodeSegment,
+  openGc,
   openPackKey,
   RecordDecoder,
   readRecordHeader,
@@ -33,6 +34,7 @@ export const target: Target = {
   run: async (subject) => {
     const bytes = subject.bytes();
     await codedOnly(() => decodeConfig(bytes));
+    await codedOnly(() => openGc(bytes, 'gc/0000000000000001-mark', { vaultId: seedVault.vaultId, idKey: seedVault.keys.idKey }));
     await codedOnly(() => {
       const name = `index/00000000/${sha256(bytes).toString('hex')}`;
       const segment = decodeSegment(bytes, name, { vaultId: seedVault.vaultId, idKey: seedVault.keys.idKey });

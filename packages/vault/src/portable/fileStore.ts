@@ -3,11 +3,15 @@ import { VaultError } from '../errors.ts';
 import { checkName } from '../stores/names.ts';
 import type { Store } from '../types.ts';
 import { Directory, type DirectoryEntry } from './layout.ts';
-import { openParts, readFooter } from './parts.ts';
+import { openParts, type Parts, readFooter } from './parts.ts';
 
 /** @throws VaultError `VAULT_NOT_FOUND`, `PORTABLE_INCOMPLETE`, `PORTABLE_DAMAGED`, `VAULT_TOO_NEW`, `VAULT_STORE_FAILED`. */
 export async function fileStore(path: string): Promise<Store> {
-  const parts = await openParts(path);
+  return partsStore(await openParts(path), path);
+}
+
+/** @throws VaultError `PORTABLE_INCOMPLETE`, `PORTABLE_DAMAGED`, `VAULT_TOO_NEW`, and what `parts` throws. */
+export async function partsStore(parts: Parts, path: string): Promise<Store> {
   const { footer, bytes } = await readFooter(parts);
   const table = Buffer.alloc(footer.directoryBytes);
   await parts.read(footer.directoryOffset, table);
