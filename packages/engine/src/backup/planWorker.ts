@@ -8,7 +8,14 @@ export type PlanReport =
   | { readonly kind: 'failed'; readonly error: ThreadError };
 
 function report(message: PlanReport): void {
-  parentPort?.postMessage(message);
+  parentPort?.postMessage(message, message.kind === 'done' ? memoryOf(message.planned) : []);
+}
+
+/** Handed over, not copied: a plan may have millions of pieces. */
+function memoryOf({ plan }: PlannedDisk): ArrayBuffer[] {
+  if (plan === null) return [];
+  const { pieces, chunkBytes, doubtful } = plan;
+  return [pieces.offset, pieces.bytes, pieces.chunk, pieces.at, chunkBytes, doubtful].map(({ buffer }) => buffer);
 }
 
 const job: PlanJob = workerData;

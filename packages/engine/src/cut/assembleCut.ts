@@ -48,33 +48,48 @@ export function assembleCut(plans: readonly (DiskPlan | null)[], wanted: readonl
   return { ...cut, groups: shared, groupCount, chunkCount, firstOfDisk, usedBytes, totalBytes };
 }
 
-/** Chunks get their final numbers, in the order of their first bytes on the disk; those without pieces and those not wanted go. */
 type Chunks = Pick<DiskPlan, 'pieces' | 'chunkBytes'>;
 
+/** Chunks get their final numbers, in the order of their first bytes on the disk; those without pieces and those not wanted go. */
 function number({ pieces: merged, chunkBytes: bytesOf }: Chunks, wanted: Uint8Array | null): AssembledDisk {
+  const pieces = wanted === null ? merged : piecesOf(merged, wanted);
   const numbers = new Uint32Array(bytesOf.length).fill(NONE);
-  const kept: number[] = [];
+  const chunk = new Uint32Array(pieces.chunk.length);
   let chunkCount = 0;
-  for (let piece = 0; piece < merged.offset.length; piece++) {
-    const chunk = merged.chunk[piece] ?? 0;
-    if (wanted !== null && wanted[chunk] === 0) continue;
-    kept.push(piece);
-    if (numbers[chunk] === NONE) numbers[chunk] = chunkCount++;
+  for (let piece = 0; piece < chunk.length; piece++) {
+    const before = pieces.chunk[piece] ?? 0;
+    if (numbers[before] === NONE) numbers[before] = chunkCount++;
+    chunk[piece] = numbers[before] ?? 0;
   }
   const chunkBytes = new Uint32Array(chunkCount);
-  for (const [chunk, bytes] of bytesOf.entries()) {
-    const final = numbers[chunk] ?? NONE;
+  for (const [before, bytes] of bytesOf.entries()) {
+    const final = numbers[before] ?? NONE;
     if (final !== NONE) chunkBytes[final] = bytes;
   }
-  const all = kept.length === merged.offset.length;
-  return {
-    offset: all ? merged.offset : Float64Array.from(kept, (piece) => merged.offset[piece] ?? 0),
-    bytes: all ? merged.bytes : Uint32Array.from(kept, (piece) => merged.bytes[piece] ?? 0),
-    at: all ? merged.at : Uint32Array.from(kept, (piece) => merged.at[piece] ?? 0),
-    chunk: Uint32Array.from(kept, (piece) => numbers[merged.chunk[piece] ?? 0] ?? 0),
-    chunkBytes,
-    groups: groupsOf(chunkBytes),
+  return { ...pieces, chunk, chunkBytes, groups: groupsOf(chunkBytes) };
+}
+
+/** Those of chunks that are wanted; a disk has millions, so they are counted before they are copied, and not at all when all are. */
+function piecesOf(merged: DiskPieces, wanted: Uint8Array): DiskPieces {
+  let count = 0;
+  for (const chunk of merged.chunk) if (wanted[chunk] !== 0) count++;
+  if (count === merged.chunk.length) return merged;
+  const kept = {
+    offset: new Float64Array(count),
+    bytes: new Uint32Array(count),
+    chunk: new Uint32Array(count),
+    at: new Uint32Array(count),
   };
+  for (let piece = 0, next = 0; piece < merged.chunk.length; piece++) {
+    const chunk = merged.chunk[piece] ?? 0;
+    if (wanted[chunk] === 0) continue;
+    kept.offset[next] = merged.offset[piece] ?? 0;
+    kept.bytes[next] = merged.bytes[piece] ?? 0;
+    kept.chunk[next] = chunk;
+    kept.at[next] = merged.at[piece] ?? 0;
+    next += 1;
+  }
+  return kept;
 }
 
 function groupsOf(chunkBytes: Uint32Array): number[] {

@@ -50,12 +50,12 @@ export interface CutOptions {
 
 export const defaultCut: CutOptions = { smallFileBytes: 64 * 1024, bundleBytes: 128 * 1024 };
 
-/** No cut has more chunks than this: what a vault has to be ready for. `usedBytes` and `sizeBytes` of all disks that are cut. */
+/**
+ * No cut has more chunks than this: what a vault has to be ready for before files are looked at, at 9 bytes each. What would come to
+ * more is left to the grid. `usedBytes` and `sizeBytes` of all that is cut.
+ */
 export function mostChunks(usedBytes: number, sizeBytes: number): number {
-  const ofFiles = mostFileChunks(usedBytes);
-  // What is left is halved until it fits a chunk: two neighbours together hold more than one, but for ranges that are whole.
-  const ofRest = Math.ceil((2 * usedBytes) / FILE_CHUNK_BYTES) + Math.ceil(sizeBytes / REST_RANGE_BYTES) + 1;
-  return ofFiles + ofRest;
+  return mostFileChunks(usedBytes) + Math.ceil(sizeBytes / REST_RANGE_BYTES) + 1;
 }
 
 /** Files make no more: those of a million holes are left to the rest. */

@@ -232,6 +232,22 @@ describe('exact coverage', () => {
     expect(disks).toEqual([0, 2, 3]);
   });
 
+  test('what would come to more chunks than the vault was told of is left to the grid', async () => {
+    // One page in every second part of a part: no two neighbours fit a chunk, and hardly any chunk is filled.
+    const [page, mib, ranges] = [4096, 2 ** 20, 2000];
+    const pages = [0, 8, 12, 14, 15, 15.5].map((at) => ({ offsetBytes: at * mib, lengthBytes: page }));
+    const range = [...pages, { offsetBytes: 15.75 * mib, lengthBytes: FILE_CHUNK_BYTES }];
+    const used = Array.from({ length: ranges }, (_, index) =>
+      range.map(({ offsetBytes, lengthBytes }) => ({ offsetBytes: index * 16 * mib + offsetBytes, lengthBytes })),
+    ).flat();
+    const sizeBytes = ranges * 16 * mib;
+    const { cut, others, notes } = await cutFiles([{ used, volumes: [{ startBytes: 0, sizeBytes, layouts: [] }] }]);
+    expect(ranges * 7).toBeGreaterThan(mostChunks(sumBytes(used), sizeBytes));
+    expect(cut.chunkCount).toBe(0);
+    expect(others[0]).toEqual(used);
+    expect(notes).toHaveLength(1);
+  });
+
   test('a walk that ends in an error costs nothing but the files not told', async () => {
     const used = [{ offsetBytes: VOLUME_START, lengthBytes: 100 * BLOCK }];
     async function* layouts() {

@@ -3,9 +3,9 @@ import { DiskError, type Extent, intersectExtents, subtractExtents, sumBytes } f
 import { type FileLayout, FilesystemError } from '@diskfleet/filesystem';
 import { FileChunker } from './chunkFiles.ts';
 import { chunkRest, type RestChunks } from './chunkRest.ts';
-import { type CutOptions, defaultCut, mostFileChunks } from './fileCut.ts';
+import { type CutOptions, defaultCut, mostChunks, mostFileChunks } from './fileCut.ts';
 import type { PieceList } from './pieceList.ts';
-import { settle } from './settle.ts';
+import { type Settled, settle } from './settle.ts';
 
 /** A volume whose files can be told. */
 export interface VolumeToCut {
@@ -26,9 +26,9 @@ export interface DiskToCut {
 export interface DiskPlan {
   readonly pieces: DiskPieces;
   /** Length of each chunk. */
-  readonly chunkBytes: Uint32Array;
+  readonly chunkBytes: Uint32Array<ArrayBuffer>;
   /** 1 for each chunk with anything in it but files known not to have changed. */
-  readonly doubtful: Uint8Array;
+  readonly doubtful: Uint8Array<ArrayBuffer>;
   /** What lies in no volume that is cut here: work for the grid. */
   readonly others: readonly Extent[];
   /** Why files of a volume are not cut as such. They are saved all the same. */
@@ -37,11 +37,11 @@ export interface DiskPlan {
 
 /** In the order of the disk, disjoint. */
 export interface DiskPieces {
-  readonly offset: Float64Array;
-  readonly bytes: Uint32Array;
-  readonly chunk: Uint32Array;
+  readonly offset: Float64Array<ArrayBuffer>;
+  readonly bytes: Uint32Array<ArrayBuffer>;
+  readonly chunk: Uint32Array<ArrayBuffer>;
   /** Where each lies in its chunk. */
-  readonly at: Uint32Array;
+  readonly at: Uint32Array<ArrayBuffer>;
 }
 
 export async function planFiles({ used, volumes }: DiskToCut, options: CutOptions = defaultCut): Promise<DiskPlan> {
@@ -51,16 +51,33 @@ export async function planFiles({ used, volumes }: DiskToCut, options: CutOption
   const mine = intersectExtents(used, places);
   const chunker = new FileChunker(options, mostFileChunks(sumBytes(mine)));
   for (const volume of volumes) await addVolume(chunker, volume, notes);
-  const { pieces, rest, disputed } = settle(chunker.pieces, mine);
-  const restChunks = chunkRest(rest);
-  const fileChunks = chunker.chunkCount;
-  const chunkBytes = new Uint32Array(fileChunks + restChunks.chunkBytes.length);
-  chunkBytes.set(chunker.chunkBytes.subarray(0, fileChunks));
-  chunkBytes.set(restChunks.chunkBytes, fileChunks);
-  const doubtful = new Uint8Array(chunkBytes.length).fill(1, fileChunks);
-  doubtful.set(chunker.doubtful.subarray(0, fileChunks));
+  const settled = settle(chunker.pieces, mine);
+  const rest = chunkRest(settled.rest);
+  if (chunker.chunkCount + rest.chunkBytes.length > mostChunks(sumBytes(mine), sumBytes(places))) {
+    notes.push('its files and what lies between them are so scattered that all is cut by its place');
+    return { ...nothing(), others: used, notes };
+  }
+  return { ...join(settled, chunker, rest), others: subtractExtents(used, places), notes };
+}
+
+function nothing(): Pick<DiskPlan, 'pieces' | 'chunkBytes' | 'doubtful'> {
+  const pieces = { offset: new Float64Array(), bytes: new Uint32Array(), chunk: new Uint32Array(), at: new Uint32Array() };
+  return { pieces, chunkBytes: new Uint32Array(), doubtful: new Uint8Array() };
+}
+
+/** Numbers the chunks of the rest behind those of files. */
+function join(
+  { pieces, disputed }: Settled,
+  { chunkCount, chunkBytes: ofFiles, doubtful: doubtfulFiles }: FileChunker,
+  rest: RestChunks,
+): Pick<DiskPlan, 'pieces' | 'chunkBytes' | 'doubtful'> {
+  const chunkBytes = new Uint32Array(chunkCount + rest.chunkBytes.length);
+  chunkBytes.set(ofFiles.subarray(0, chunkCount));
+  chunkBytes.set(rest.chunkBytes, chunkCount);
+  const doubtful = new Uint8Array(chunkBytes.length).fill(1, chunkCount);
+  doubtful.set(doubtfulFiles.subarray(0, chunkCount));
   for (const chunk of disputed) doubtful[chunk] = 1;
-  return { pieces: merge(pieces, restChunks, fileChunks), chunkBytes, doubtful, others: subtractExtents(used, places), notes };
+  return { pieces: merge(pieces, rest, chunkCount), chunkBytes, doubtful };
 }
 
 async function addVolume(chunker: FileChunker, volume: VolumeToCut, notes: string[]): Promise<void> {
