@@ -3,6 +3,7 @@
  * fresh copy, and what is left is checked after it.
  */
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { allocatedBytes, type Cost, measure } from '../measure.ts';
 import type { Repositories } from './points.ts';
 import type { Figure } from './report.ts';
@@ -68,54 +69,47 @@ export async function measureGc(repositories: Repositories, passes: number): Pro
   return figures;
 }
 
-/** Backups one after another for as long as the sweeper works: how many succeed, and how slow they are. */
+/** Backups one after another for as long as the sweeper works: how many succeed, how slow they are, and whether they stop the sweeper. */
 async function besideBackups(thinner: Thinner): Promise<Figure[]> {
   const { tool, pristine, folder, thin, backup, check } = thinner;
   await freshCopy(pristine, folder);
   const quiet = [await measure(backup, secrets), await measure(backup, secrets)];
-  const during: Cost[] = [];
-  let refused = 0;
-  let said = '';
+  const sweeps: Tries = { costs: [], refused: 0, said: '' };
+  const backups: Tries = { costs: [], refused: 0, said: '' };
+  const sweeping = attempt(thin, sweeps);
   let working = true;
-  const sweeping = measure(thin, secrets).finally(() => {
+  sweeping.finally(() => {
     working = false;
   });
+  // The sweeper gets a start, so that it has whatever lock it takes.
+  await setTimeout(500);
   const backingUp = async () => {
-    while (working) {
-      const cost = await measure(backup, secrets).catch((cause: unknown) => {
-        refused += 1;
-        said = String(cause);
-        return null;
-      });
-      if (cost !== null) during.push(cost);
-    }
+    while (working) await attempt(backup, backups);
   };
-  const [swept] = await Promise.all([sweeping, backingUp()]);
+  await Promise.all([sweeping, backingUp()]);
   await measure(check, secrets);
-  if (refused > 0) process.stderr.write(`${tool}: a backup beside it ended with: ${said.slice(-600)}\n`);
-  const failed = refused === 0 ? 'none refused' : `${refused} REFUSED`;
   return [
-    { operation: 'the same while backups run', tool, costs: [swept], note: 'checked sound' },
+    { operation: 'the same while backups run', tool, costs: sweeps.costs, note: wordsOf(sweeps) },
     { operation: 'a backup, nothing else running', tool, costs: quiet },
-    ...(during.length === 0
-      ? []
-      : [
-          {
-            operation: 'a backup while space is given back',
-            tool,
-            costs: during,
-            note: `${during.length} succeeded, ${failed}`,
-          },
-        ]),
-    ...(during.length === 0 && refused > 0
-      ? [
-          {
-            operation: 'a backup while space is given back',
-            tool,
-            costs: [swept],
-            note: `${failed}, none succeeded (time: the clean-up)`,
-          },
-        ]
-      : []),
+    { operation: 'a backup while space is given back', tool, costs: backups.costs, note: wordsOf(backups) },
   ];
+}
+
+interface Tries {
+  readonly costs: Cost[];
+  refused: number;
+  said: string;
+}
+
+async function attempt(script: string, tries: Tries): Promise<void> {
+  try {
+    tries.costs.push(await measure(script, secrets));
+  } catch (cause) {
+    tries.refused += 1;
+    tries.said = /unable to create lock|Fatal: .*/.exec(String(cause))?.[0] ?? String(cause).slice(-200);
+  }
+}
+
+function wordsOf({ costs, refused, said }: Tries): string {
+  return `${costs.length} succeeded, ${refused === 0 ? 'none refused' : `${refused} REFUSED: ${said}`}`;
 }

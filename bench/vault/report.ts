@@ -29,6 +29,7 @@ const targets: readonly Target[] = [
 ];
 const rssLimitMib = 300;
 
+/** NaN for what never succeeded. */
 const wallOf = (figure: Figure) => median(figure.costs.map((cost) => cost.wallSeconds));
 const cpuOf = (figure: Figure) => median(figure.costs.map((cost) => cost.cpuSeconds));
 const rssOf = (figure: Figure) => Math.max(...figure.costs.map((cost) => cost.peakRssBytes)) / (1 << 20);
@@ -55,7 +56,8 @@ function judge(figure: Figure, all: readonly Figure[]): Verdict {
   return { timesRestic, cpuTimesRestic, target: said.join('; ') };
 }
 
-const times = (value: number | null) => (value === null ? '' : `${value.toFixed(2)} ×`);
+const seconds = (value: number) => (Number.isFinite(value) ? value.toFixed(2) : '–');
+const times = (value: number | null) => (value === null || !Number.isFinite(value) ? '' : `${value.toFixed(2)} ×`);
 
 export function report(title: string, figures: readonly Figure[]): void {
   const lines = figures.map((figure) => {
@@ -64,9 +66,9 @@ export function report(title: string, figures: readonly Figure[]): void {
     const cells = [
       figure.operation,
       figure.tool,
-      `${wallOf(figure).toFixed(2)} (${best.toFixed(2)})`,
-      cpuOf(figure).toFixed(2),
-      rssOf(figure).toFixed(0),
+      `${seconds(wallOf(figure))} (${seconds(best)})`,
+      seconds(cpuOf(figure)),
+      figure.costs.length === 0 ? '' : rssOf(figure).toFixed(0),
       times(timesRestic),
       times(cpuTimesRestic),
       target,

@@ -3,7 +3,7 @@ import { copyFileSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { run } from '../../e2e/images/tools.ts';
+import { hasTool, run } from '../../e2e/images/tools.ts';
 
 export const root = fileURLToPath(new URL('../..', import.meta.url));
 export const work = join(process.env.DISKFLEET_BENCH_FOLDER ?? join(tmpdir(), 'diskfleet-bench'), 'vault');
@@ -32,6 +32,11 @@ export const sizes = {
   /** Data in the vault that is verified; the published figures: 4096. */
   dataMib: sizeOf('DISKFLEET_VAULT_MIB', 1024),
 };
+
+/** Whether to measure a peer too: DISKFLEET_BENCH_PEERS=no leaves all of them out, for a quick look at our own figures. */
+export function hasPeer(tool: string): boolean {
+  return process.env.DISKFLEET_BENCH_PEERS !== 'no' && hasTool(tool);
+}
 
 export const place = (name: string) => join(work, name);
 

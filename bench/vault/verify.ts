@@ -1,9 +1,9 @@
 /** The same data in one vault of each tool; every stored byte is read again and checked. Passes are interleaved. */
 import { existsSync } from 'node:fs';
-import { hasTool, run } from '../../e2e/images/tools.ts';
+import { run } from '../../e2e/images/tools.ts';
 import { allocatedBytes, type Cost, measure } from '../measure.ts';
 import type { Figure } from './report.ts';
-import { cli, place, secrets, sizes, sourceFile } from './setting.ts';
+import { cli, hasPeer, place, secrets, sizes, sourceFile } from './setting.ts';
 
 interface Checker {
   readonly tool: string;
@@ -52,7 +52,7 @@ const checkers: readonly Checker[] = [
 
 export async function measureVerify(passes: number): Promise<Figure[]> {
   const file = await sourceFile('data', sizes.dataMib);
-  const usable = checkers.filter(({ needs }) => needs === undefined || hasTool(needs));
+  const usable = checkers.filter(({ needs }) => needs === undefined || hasPeer(needs));
   for (const { folder } of usable) await run('rm', ['-rf', folder]);
   for (const { folder, fill } of usable) if (!existsSync(folder)) await measure(fill(file), secrets);
   const costs = new Map<string, Cost[]>();

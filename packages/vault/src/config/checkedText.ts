@@ -1,4 +1,4 @@
-/** [F2] Small text objects (config, keys, sessions): one line of JSON, one line with the SHA-256 of the first, nothing else. */
+/** [F2] Text objects (config, keys, sessions, those of the sweeper): one line of JSON, one line with the SHA-256 of the first, nothing else. */
 import { VaultError } from '../errors.ts';
 import { sha256 } from '../keys/derive.ts';
 
@@ -11,14 +11,14 @@ export function sealText(value: unknown): Buffer {
 const largestBytes = 64 << 10;
 
 /** @throws VaultError `VAULT_DAMAGED` for an object that is none of these, before anything is made of it. */
-export function checkTextSize(bytes: Uint8Array, name: string): void {
-  if (bytes.length <= largestBytes) return;
+export function checkTextSize(bytes: Uint8Array, name: string, atMostBytes = largestBytes): void {
+  if (bytes.length <= atMostBytes) return;
   throw new VaultError('VAULT_DAMAGED', `${name} is damaged: it has ${bytes.length} bytes, more than such an object ever has`);
 }
 
 /** The JSON value, unchecked but for its hash. @throws VaultError `VAULT_DAMAGED`. */
-export function openText(bytes: Uint8Array, name: string): unknown {
-  checkTextSize(bytes, name);
+export function openText(bytes: Uint8Array, name: string, atMostBytes = largestBytes): unknown {
+  checkTextSize(bytes, name, atMostBytes);
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   const end = text.indexOf(10) + 1;
   const line = text.subarray(0, end);

@@ -340,6 +340,8 @@ describe('decisions', () => {
           (one) => one.liveBytes === 0 && one.storedAtMs !== null && nowMs - one.storedAtMs >= youngMs,
         );
         expect(dead).toHaveLength(oldDead.length);
+        const few = planMark(packs, { nowMs, youngMs, repackBytes, mostPacks: 3 });
+        expect([...few.dead, ...few.sparse]).toEqual([...dead, ...sparse].slice(0, 3));
       }),
     );
   });

@@ -94,6 +94,9 @@ function macOf(name: string, value: unknown, key: GcKey): string {
 const shape = z.looseObject({ format: z.literal('diskfleet-gc'), version: z.literal(1), vaultId: z.string(), mac: z.string() });
 const verdictShape = z.object({ packs: z.array(z.string()), witness: z.array(z.string()) });
 
+/** [F21] A mark names every pack it takes (67 bytes each, see `maxMarkedPacks`) and, like a doom, every point (35 bytes each). */
+const largestGcBytes = 64 << 20;
+
 /** Whether this version knows what the object is; others belong to a later sweeper. */
 export function isGcName(name: string): boolean {
   return /^gc\/(\d{16}-(mark|sweep|doom|swept)|removed-[0-9a-f]{32}|quarantine-[0-9a-f]{64})$/.test(name);
@@ -101,7 +104,7 @@ export function isGcName(name: string): boolean {
 
 /** @throws VaultError `VAULT_DAMAGED` when it is damaged or, as far as `key` tells, forged. */
 export function openGc(bytes: Buffer, name: string, key: GcKey | null): unknown {
-  const parsed = shape.safeParse(openText(bytes, name));
+  const parsed = shape.safeParse(openText(bytes, name, largestGcBytes));
   if (!parsed.success) throw new VaultError('VAULT_DAMAGED', `${name} is not what its name says`);
   const { mac, ...value } = parsed.data;
   if (key !== null && (value.vaultId !== key.vaultId || mac !== macOf(name, value, key))) {

@@ -56,7 +56,12 @@ export interface MarkLimits {
   readonly youngMs: number;
   /** At most this much is copied in one run. */
   readonly repackBytes: number;
+  /** At most so many packs go at once; 2^17. */
+  readonly mostPacks?: number;
 }
+
+/** More than a terabyte; what is left over is marked by the next run. Keeps marks, and what their sweep takes of memory, bounded. */
+const maxMarkedPacks = 1 << 17;
 
 /** `dead` packs hold nothing in use. `sparse` ones less than half: emptiest first, as many as `repackBytes` allows. */
 export function planMark(packs: Iterable<PackFacts>, limits: MarkLimits): { dead: PackFacts[]; sparse: PackFacts[] } {
@@ -73,5 +78,6 @@ export function planMark(packs: Iterable<PackFacts>, limits: MarkLimits): { dead
     room -= pack.liveBytes;
     return room >= 0;
   });
-  return { dead, sparse };
+  const most = limits.mostPacks ?? maxMarkedPacks;
+  return { dead: dead.slice(0, most), sparse: sparse.slice(0, Math.max(0, most - dead.length)) };
 }
