@@ -135,7 +135,8 @@ export class StoredChunkReader {
       const slot = index & 1;
       let buffer = buffers[slot] ?? Buffer.alloc(0);
       if (buffer.length < length) {
-        buffer = Buffer.allocUnsafeSlow(Math.max(length, readBytes));
+        // Twice the last one: a small vault never needs the most a read may take.
+        buffer = Buffer.allocUnsafeSlow(Math.max(length, Math.min(readBytes, 2 * buffer.length)));
         buffers[slot] = buffer;
       }
       const target = buffer.subarray(0, length);
