@@ -6,7 +6,7 @@ import { entryBytes } from '../index/entry.ts';
 import { allocateKnownChunks, type KnownChunks, knownChunks, knownSlotsFor } from '../index/knownChunks.ts';
 import { liveSegments, type NamedSegment, segmentHeads } from '../index/liveSegments.ts';
 import type { PackRow } from '../index/locationTable.ts';
-import type { Store, VaultKeys } from '../types.ts';
+import type { OnChunk, Store, VaultKeys } from '../types.ts';
 import type { GcKey } from './gcObjects.ts';
 import type { SessionFact } from './planGc.ts';
 
@@ -17,6 +17,8 @@ export interface GcRun {
   readonly key: GcKey;
   /** Reads a map node or chunk wherever the vault has it. */
   readonly readChunk: (id: Uint8Array) => Promise<Buffer>;
+  /** The same for many, in the order they are stored. */
+  readonly readChunks: (ids: readonly Uint8Array[], onChunk: OnChunk) => Promise<void>;
   /** This run's own session. */
   readonly sessionId: string;
   readonly options: GcOptions;

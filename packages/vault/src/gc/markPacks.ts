@@ -5,6 +5,7 @@ import { type ChunkType, maxPlainBytes, typeOfCode } from '../index/entry.ts';
 import { allocateKnownChunks, type KnownChunks, knownSlotsFor } from '../index/knownChunks.ts';
 import { type PackRow, packObjectName } from '../index/locationTable.ts';
 import { encodeSegments } from '../index/segment.ts';
+import type { LeafEntry } from '../map/mapNodes.ts';
 import { PackingWriter } from '../pack/chunkWriter.ts';
 import { removePoint } from '../point/removePoint.ts';
 import type { SealedPack } from '../types.ts';
@@ -12,7 +13,15 @@ import { encodeGc, type GcListing, isVoid, listGc, readVoidRule, removedName, st
 import { forEachEntry, type GcRun, tableFor } from './gcRun.ts';
 import { type PackFacts, planMark } from './planGc.ts';
 import { removeUnlessLocked } from './removeObject.ts';
-import { lostPoints, type OpenedPoint, openManifest, pointNames, walkPoint } from './walkPoints.ts';
+import {
+  lacks,
+  lostPoints,
+  type NodePlace,
+  type OpenedPoint,
+  openPresentManifests,
+  pointNames,
+  walkPoints,
+} from './walkPoints.ts';
 
 const metaPackBytes = 4 << 20;
 /** A run may name a point that was removed while it ran: records outlive any run. */
@@ -35,10 +44,16 @@ export async function markPacks(run: GcRun, listing: GcListing, nowMs: number | 
     if (isPresent(packs, row)) known.claim(id);
   });
   const { options } = run;
-  const use = (id: Buffer) => known.mark(id);
-  for (const point of points) {
-    await walkPoint({ readNode: run.readChunk, use, seen: (id) => known.isMarked(id), signal: options.signal }, point);
-  }
+  const use = (id: Buffer, point: OpenedPoint) => known.mark(id) || lacks(point, id);
+  const walk = {
+    readNodes: run.readChunks,
+    enter: ({ id, point }: NodePlace) => !known.isMarked(id) && use(id, point),
+    onLeaf: (entries: readonly LeafEntry[], { point }: NodePlace) => {
+      for (const { chunk } of entries) if (chunk !== null) use(chunk, point);
+    },
+    signal: options.signal,
+  };
+  await walkPoints(walk, points);
   await weighPacks(run, packs, known);
   const limits = { nowMs, youngMs: options.youngMs ?? 24 * 3_600_000, repackBytes: options.repackBytes ?? 4 * 2 ** 30 };
   const { dead, sparse } = planMark(packs.values(), limits);
@@ -50,7 +65,7 @@ export async function markPacks(run: GcRun, listing: GcListing, nowMs: number | 
   // [F29] Everything in use was just found in other packs.
   const marked = [...dead, ...sparse, ...quarantined];
   if (marked.length === 0) return null;
-  const verdict = { packs: marked.map((pack) => pack.name).sort(), witness: points.map((point) => point.header.id) };
+  const verdict = { packs: marked.map((pack) => pack.name).sort(), witness: points.map((point) => point.id) };
   if ((await run.store.put(name, encodeGc(name, verdict, run.key))) === 'exists') return null;
   return { number, packs: marked.length, bytes: marked.reduce((sum, pack) => sum + pack.sizeBytes, 0), copiedBytes };
 }
@@ -60,13 +75,9 @@ async function livePoints(run: GcRun, listing: GcListing, nowMs: number | null):
   const { store, config, keys } = run;
   const rule = await readVoidRule(store, listing, run.key);
   const points: OpenedPoint[] = [];
-  for (const name of (await pointNames(store)).values()) {
-    const point = await openManifest(store, name, { vaultId: config.vaultId, keys }).catch((cause) => {
-      if (cause instanceof VaultError && cause.code === 'VAULT_OBJECT_MISSING') return null;
-      throw cause;
-    });
-    if (point === null) continue;
-    if (isVoid(rule, point.header.id, point.body.gcSeen)) await removePoint(store, name, run.key);
+  const names = (await pointNames(store)).values();
+  for await (const point of openPresentManifests(store, names, { vaultId: config.vaultId, keys })) {
+    if (isVoid(rule, point.id, point.gcSeen)) await removePoint(store, point.name, run.key);
     else points.push(point);
   }
   // Points may have been removed while they were read.
@@ -77,7 +88,7 @@ async function livePoints(run: GcRun, listing: GcListing, nowMs: number | null):
       `nothing is swept while restore points are lost that nobody removed: ${lost.slice(0, 5).join(', ')}`,
     );
   }
-  const named = new Set([...(rule?.witness ?? []), ...points.map((point) => point.body.previousId)]);
+  const named = new Set([...(rule?.witness ?? []), ...points.map((point) => point.previousId)]);
   for (const [id, atMs] of listing.removed) {
     if (named.has(id) || nowMs === null || atMs === null || nowMs - atMs < recordKeptMs) continue;
     await removeUnlessLocked(store, removedName(id));

@@ -5,11 +5,16 @@ import { allocateKnownChunks, knownChunks, knownSlotsFor } from '../index/knownC
 import { liveSegments, segmentHeads } from '../index/liveSegments.ts';
 import { packObjectName } from '../index/locationTable.ts';
 import { encodeSegment, packsOfSegment, segmentObjectName } from '../index/segment.ts';
+import { inLanes } from '../inLanes.ts';
+import type { LeafEntry } from '../map/mapNodes.ts';
 import { packKey, presentPacks } from '../vault/knownForRun.ts';
 import { encodeGc, listGc, newestSwept, type PackVerdict, quarantineName, readVerdict, stepName } from './gcObjects.ts';
 import { forEachEntry, type GcRun, soundSegments, tableFor } from './gcRun.ts';
 import { removeUnlessLocked } from './removeObject.ts';
-import { openManifest, pointNames, walkPoint } from './walkPoints.ts';
+import { type NodePlace, type OpenedPoint, openPresentManifests, pointNames, walkPoints } from './walkPoints.ts';
+
+/** A disk makes many removals durable in one go, a network has them under way together. */
+const removedAtOnce = 16;
 
 export interface Swept {
   readonly number: number;
@@ -26,17 +31,24 @@ export async function sweepPacks(run: GcRun, number: number): Promise<Swept> {
   const doom = await decideDoom(run, number);
   const doomed = new Set(doom.packs);
   const replaced = await dropFromIndex(run, doomed);
-  let locked = 0;
-  for (const pack of doom.packs) {
-    run.options.signal?.throwIfAborted();
-    if (!(await removeUnlessLocked(store, packObjectName(pack)))) locked += 1;
-    await removeUnlessLocked(store, quarantineName(pack));
-  }
+  const locked = await removePacks(run, doom.packs);
   await removeSuperseded(run, replaced);
   const swept = stepName(number, 'swept');
   await store.put(swept, encodeGc(swept, {}, key));
   await forgetCycles(run, number);
   return { number, packs: doom.packs.length - locked, locked };
+}
+
+/** Removed in any order: nothing in use lies in them. Returns how many the storage holds. */
+async function removePacks({ store, options }: GcRun, packs: readonly string[]): Promise<number> {
+  let locked = 0;
+  await inLanes(removedAtOnce, packs, async (pack) => {
+    options.signal?.throwIfAborted();
+    if (!(await removeUnlessLocked(store, packObjectName(pack)))) locked += 1;
+  });
+  const { quarantined } = await listGc(store);
+  for (const pack of packs) if (quarantined.has(pack)) await removeUnlessLocked(store, quarantineName(pack));
+  return locked;
 }
 
 /** The doom is decided by whoever stores it first; all others obey. */
@@ -73,26 +85,25 @@ async function judge(run: GcRun, number: number): Promise<PackVerdict> {
   });
   let used = 0;
   const seen = new Set<string>();
+  const use = (id: Buffer) => {
+    if (inMarked.mark(id)) used += 1;
+  };
   const walk = {
-    readNode: run.readChunk,
-    use: (id: Buffer) => {
-      if (inMarked.mark(id)) used += 1;
-      return true;
-    },
-    seen: (id: Buffer) => {
+    readNodes: run.readChunks,
+    enter: ({ id }: NodePlace) => {
+      use(id);
       const before = seen.size;
-      return seen.add(id.toString('latin1')).size === before;
+      return seen.add(id.toString('latin1')).size > before;
+    },
+    onLeaf: (entries: readonly LeafEntry[]) => {
+      for (const { chunk } of entries) if (chunk !== null) use(chunk);
     },
     signal: run.options.signal,
   };
-  for (const [id, name] of points) {
-    if (walked.has(id)) continue;
-    const point = await openManifest(store, name, { vaultId: config.vaultId, keys }).catch((cause) => {
-      if (cause instanceof VaultError && cause.code === 'VAULT_OBJECT_MISSING') return null;
-      throw cause;
-    });
-    if (point !== null) await walkPoint(walk, point);
-  }
+  const names = [...points].filter(([id]) => !walked.has(id)).map(([, name]) => name);
+  const since: OpenedPoint[] = [];
+  for await (const point of openPresentManifests(store, names, { vaultId: config.vaultId, keys })) since.push(point);
+  await walkPoints(walk, since);
   const spared = used === 0 ? new Set<string>() : await packsStillNeeded(run, { marked, inMarked, used });
   return { packs: mark.packs.filter((pack) => !spared.has(pack)), witness };
 }
@@ -138,7 +149,10 @@ async function removeSuperseded(run: GcRun, replaced: readonly string[]): Promis
   for await (const { segment } of liveSegments({ store, ...key }, heads, () => {})) {
     for (const hash of segment.superseded) gone.add(segmentObjectName(hash));
   }
-  for (const { name } of heads) if (gone.has(name)) await removeUnlessLocked(store, name);
+  const names = heads.map(({ name }) => name).filter((name) => gone.has(name));
+  await inLanes(removedAtOnce, names, async (name) => {
+    await removeUnlessLocked(store, name);
+  });
 }
 
 /** Older numbers have nothing left to say: the newest fence stops whoever an older one would stop. */

@@ -94,10 +94,29 @@ async function readOrNothing(store: Store, name: string, range: Extent): Promise
  * in turn, since the collector is slow to free what is read: a segment's entries are good until the next one is asked for.
  * @param onDamaged told of segments that are gone or damaged; the rest stays usable.
  */
-export async function* liveSegments(
+export function liveSegments(
   source: SegmentSource,
   heads: readonly SegmentHead[],
-  onDamaged: (name: string, problem: string) => void,
+  onDamaged: OnDamaged,
+): AsyncGenerator<NamedSegment> {
+  return streamSegments(source, heads, { onDamaged, superseded: 'skip' });
+}
+
+/** The same with those that others supersede: they too must be sound. */
+export function everySegment(
+  source: SegmentSource,
+  heads: readonly SegmentHead[],
+  onDamaged: OnDamaged,
+): AsyncGenerator<NamedSegment> {
+  return streamSegments(source, heads, { onDamaged, superseded: 'take' });
+}
+
+type OnDamaged = (name: string, problem: string) => void;
+
+async function* streamSegments(
+  source: SegmentSource,
+  heads: readonly SegmentHead[],
+  { onDamaged, superseded: old }: { onDamaged: OnDamaged; superseded: 'skip' | 'take' },
 ): AsyncGenerator<NamedSegment> {
   const superseded = new Set<string>();
   const memory = [Buffer.alloc(0), Buffer.alloc(0)];
@@ -128,7 +147,7 @@ export async function* liveSegments(
       const { name, segment } = next;
       const result = await segment;
       // The last one read may be what this one replaces.
-      if (!superseded.has(name) && !('problem' in result))
+      if (old === 'skip' && !superseded.has(name) && !('problem' in result))
         for (const hash of result.superseded) superseded.add(segmentObjectName(hash));
       next = prefetch();
       if (superseded.has(name)) continue;

@@ -169,39 +169,6 @@ export class LocationTable {
     }
   }
 
-  /** For each pack its slots in order of offset: one pass and 4 bytes per chunk, for work that goes pack by pack. */
-  slotsByPack(): (ordinal: number) => { idStart: Buffer; place: Place }[] {
-    const words = this.words;
-    const starts = new Uint32Array(this.packTotal + 1);
-    const visitUsed = (visit: (slot: number, pack: number) => void) => {
-      for (let slot = 0; slot < this.slotCount; slot += 1) {
-        if (words[slot * wordsPerSlot] !== 0) visit(slot, words[slot * wordsPerSlot + 4] ?? 0);
-      }
-    };
-    visitUsed((_slot, pack) => {
-      starts[pack + 1] = (starts[pack + 1] ?? 0) + 1;
-    });
-    for (let pack = 0; pack < this.packTotal; pack += 1) starts[pack + 1] = (starts[pack + 1] ?? 0) + (starts[pack] ?? 0);
-    const order = new Uint32Array(this.used);
-    const next = starts.slice();
-    visitUsed((slot, pack) => {
-      const at = next[pack] ?? 0;
-      order[at] = slot;
-      next[pack] = at + 1;
-    });
-    return (ordinal) =>
-      Array.from(order.subarray(starts[ordinal], starts[ordinal + 1]), (slot) => this.atSlot(slot)).sort(
-        (a, b) => a.place.offsetBytes - b.place.offsetBytes,
-      );
-  }
-
-  private atSlot(slot: number): { idStart: Buffer; place: Place } {
-    const base = slot * wordsPerSlot;
-    const idStart = Buffer.alloc(16);
-    for (let word = 0; word < 4; word += 1) idStart.writeInt32LE(this.words[base + word] ?? 0, word * 4);
-    return { idStart, place: this.placeAt(base) };
-  }
-
   private placeAt(base: number): Place {
     const words = this.words;
     return {
@@ -210,17 +177,6 @@ export class LocationTable {
       recordBytes: (words[base + 6] ?? 0) >>> 0,
       lengthWord: (words[base + 7] ?? 0) >>> 0,
     };
-  }
-
-  /** Visits the first 16 bytes of every id and its place; the buffer is reused. */
-  forEach(visit: (idStart: Buffer, place: Place) => void): void {
-    const words = this.words;
-    const idStart = Buffer.alloc(16);
-    for (let base = 0; base < words.length; base += wordsPerSlot) {
-      if (words[base] === 0) continue;
-      for (let word = 0; word < 4; word += 1) idStart.writeInt32LE(words[base + word] ?? 0, word * 4);
-      visit(idStart, this.placeAt(base));
-    }
   }
 }
 

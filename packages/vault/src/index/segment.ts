@@ -3,7 +3,7 @@ import { ByteReader, ByteWriter } from '../bytes.ts';
 import { VaultError } from '../errors.ts';
 import { deriveKey, hmac, sha256 } from '../keys/derive.ts';
 import type { SealedPack } from '../types.ts';
-import { entryBytes } from './entry.ts';
+import { entryBytes, typeCode } from './entry.ts';
 import type { PackRow } from './locationTable.ts';
 
 const magic = 'DFINDEX1';
@@ -151,6 +151,17 @@ export function peekSegmentHead(
   const entryCount = bytes.readUInt32LE(20);
   const listed = packCount * packRowBytes + supersededCount * idBytesOfNames + entryCount * entryBytes;
   return headerBytes + listed + macBytes === sizeBytes ? { packCount, entryCount, supersededCount } : null;
+}
+
+/** Whether the entry at `at` is a map node's, not a data chunk's. */
+export function isNode(entries: Buffer, at: number): boolean {
+  return entries.readUInt32LE(at + 44) >>> 28 !== typeCode('data');
+}
+
+export function countNodes({ entries }: Segment): number {
+  let nodes = 0;
+  for (let at = 0; at < entries.length; at += entryBytes) if (isNode(entries, at)) nodes += 1;
+  return nodes;
 }
 
 /** The packs of a decoded segment with their entries, in the form they were sealed in. */

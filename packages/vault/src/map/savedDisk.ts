@@ -109,7 +109,11 @@ export interface DiskMap {
   leaf(region: number): Promise<readonly LeafEntry[]>;
 }
 
-export async function openMap(info: SavedDiskInfo, readNode: ReadNode, lookUp?: LookUp): Promise<DiskMap> {
+export async function openMap(
+  info: Pick<SavedDiskInfo, 'name' | 'sizeBytes' | 'mapRootId'>,
+  readNode: ReadNode,
+  lookUp?: LookUp,
+): Promise<DiskMap> {
   const root = decodeRoot(await readNode(Buffer.from(info.mapRootId, 'hex')), `the map of ${info.name}`);
   if (root.deviceSizeBytes !== info.sizeBytes) {
     throw new VaultError('POINT_DAMAGED', `the map of ${info.name} is for a disk of another size`);

@@ -61,12 +61,13 @@ function tooMany(): never {
 }
 
 /** Packs in the store, by name and size; a million of them take 9 MB, and 12 more while they are listed. */
-export async function presentPacks(store: Store): Promise<KnownChunks> {
+export async function presentPacks(store: Store, onPack?: (sizeBytes: number) => void): Promise<KnownChunks> {
   const pieces: Buffer[] = [];
   let count = 0;
   for await (const { name, sizeBytes } of store.list('packs/')) {
     const hash = name.slice(name.lastIndexOf('/') + 1);
-    if (!/^[0-9a-f]{64}$/.test(hash)) continue;
+    onPack?.(sizeBytes);
+    if (!isPackHash(hash)) continue;
     const place = count % keysPerPiece;
     if (place === 0) pieces.push(Buffer.alloc(keysPerPiece * keyBytes));
     writePackKey(pieces.at(-1) ?? Buffer.alloc(0), place * keyBytes, { hash, sizeBytes });
@@ -79,6 +80,11 @@ export async function presentPacks(store: Store): Promise<KnownChunks> {
     if (piece !== undefined) present.claim(piece, (key % keysPerPiece) * keyBytes);
   }
   return present;
+}
+
+/** Whether this is the name of a pack in hex. */
+export function isPackHash(text: string): boolean {
+  return /^[0-9a-f]{64}$/.test(text);
 }
 
 /** The name's first bytes with the size mixed in: a pack of another size is another pack. */

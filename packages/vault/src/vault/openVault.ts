@@ -102,6 +102,8 @@ class StoredVault implements Vault {
   private readonly index: VaultIndex;
   private readonly reader: StoredChunkReader | null;
   private readonly cache = new ChunkCache();
+  /** Names of points by id as last listed: they never change, and who removes a thousand points lists them once. */
+  private listedNames = new Map<string, string>();
 
   constructor(context: VaultContext) {
     this.context = context;
@@ -193,7 +195,14 @@ class StoredVault implements Vault {
   }
 
   private async pointName(id: string): Promise<string> {
-    const name = (await this.pointNames()).find((one) => pointIdOfName(one) === id);
+    const known = this.listedNames.get(id);
+    if (known !== undefined && (await this.context.store.head(known)) !== null) return known;
+    this.listedNames = new Map();
+    for (const one of await this.pointNames()) {
+      const found = pointIdOfName(one);
+      if (found !== null) this.listedNames.set(found, one);
+    }
+    const name = this.listedNames.get(id);
     if (name === undefined) throw new VaultError('POINT_NOT_FOUND', `the vault has no restore point ${id}`);
     return name;
   }
@@ -364,7 +373,8 @@ class StoredVault implements Vault {
     const { store, config } = this.context;
     const keys = this.mustHaveKeys();
     const readChunk = (id: Uint8Array) => this.readChunk(id);
-    return collectGarbage({ store, config, keys, key: this.source(keys.idKey), readChunk, options });
+    const readChunks = (ids: readonly Uint8Array[], onChunk: OnChunk) => this.readChunks(ids, onChunk);
+    return collectGarbage({ store, config, keys, key: this.source(keys.idKey), readChunk, readChunks, options });
   }
 
   async close(): Promise<void> {

@@ -15,7 +15,7 @@ import {
   segmentHeads,
 } from '../index/liveSegments.ts';
 import { LocationTable } from '../index/locationTable.ts';
-import { packRowAt, type Segment, segmentObjectName } from '../index/segment.ts';
+import { countNodes, isNode, packRowAt, type Segment, segmentObjectName } from '../index/segment.ts';
 import { SegmentFinder } from '../index/segmentFinder.ts';
 import type { LocationTableSeed } from '../types.ts';
 
@@ -52,8 +52,12 @@ export class VaultIndex {
   private spare: LocationTable | null = null;
   private lent = false;
 
-  constructor(source: SegmentSource) {
+  /** How many of the listed chunks are map nodes, when these alone are wanted: data chunks then cost no memory, and are not found. */
+  private readonly nodesOnly: number | null;
+
+  constructor(source: SegmentSource, options: { nodesOnly: number } | null = null) {
     this.source = source;
+    this.nodesOnly = options?.nodesOnly ?? null;
   }
 
   /** Forgets all places, e.g. when a pack turned out to be gone: what it held may lie elsewhere by now. */
@@ -90,7 +94,8 @@ export class VaultIndex {
     const { live, most } = await entriesToExpect(this.source.store, heads);
     if (anew) this.finders = [];
     // Entries stand in merged segments and in those these replace: only when a merged one is damaged is there more to hold.
-    const found = (await this.fillFinder(heads, live)) ?? (await this.fillFinder(heads, most)) ?? tooMany();
+    const expected = this.nodesOnly === null ? live : Math.min(live, this.nodesOnly);
+    const found = (await this.fillFinder(heads, expected)) ?? (await this.fillFinder(heads, most)) ?? tooMany();
     for (const name of found.seen) seen.add(name);
     this.loaded = true;
     this.seen = seen;
@@ -105,9 +110,12 @@ export class VaultIndex {
     const sizes = new Map(heads.map((head) => [head.name, head.sizeBytes]));
     let listed = 0;
     for await (const { name, segment } of liveSegments(this.source, heads, () => {})) {
-      listed += segment.entryCount;
+      const { entries } = segment;
+      listed += this.nodesOnly === null ? segment.entryCount : countNodes(segment);
       if (listed > room) return null;
-      for (let at = 0; at < segment.entries.length; at += entryBytes) finder.add(segment.entries, at, segments.length);
+      for (let at = 0; at < entries.length; at += entryBytes) {
+        if (this.nodesOnly === null || isNode(entries, at)) finder.add(entries, at, segments.length);
+      }
       segments.push({ name, sizeBytes: sizes.get(name) ?? 0 });
       seen.push(name, ...segment.superseded.map(segmentObjectName));
     }

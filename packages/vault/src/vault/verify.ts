@@ -3,26 +3,42 @@ import { openText } from '../config/checkedText.ts';
 import { checkKeys, configName, decodeConfig } from '../config/config.ts';
 import { VaultError } from '../errors.ts';
 import { type GcKey, isGcName, isVoid, listGc, openGc, readVoidRule } from '../gc/gcObjects.ts';
-import { lostPoints, type OpenedPoint } from '../gc/walkPoints.ts';
+import { lostPoints, type OpenedPoint, openManifests } from '../gc/walkPoints.ts';
+import type { KnownChunks } from '../index/knownChunks.ts';
+import {
+  entriesToExpect,
+  everySegment,
+  type NamedSegment,
+  type SegmentHead,
+  type SegmentSource,
+  segmentHeads,
+} from '../index/liveSegments.ts';
+import { countNodes } from '../index/segment.ts';
 import { StoredChunkReader } from '../pack/chunkReader.ts';
 import type { ReaderKeys } from '../pack/recordDecoder.ts';
 import { decodeManifest, pointIdOfName } from '../point/manifest.ts';
-import type { PointBody, Vault, VerifyReport } from '../types.ts';
+import type { Vault, VerifyReport } from '../types.ts';
 import type { VaultContext } from './context.ts';
 import { DamageList } from './damage.ts';
-import { emptyIndex, type LoadedIndex, loadIndex } from './loadIndex.ts';
+import { presentPacks } from './knownForRun.ts';
+import { mapsAreSound } from './mapsAreSound.ts';
+import { VaultIndex } from './vaultIndex.ts';
 import { verifyMap } from './verifyMaps.ts';
 import { BadPlaces, verifyPacks } from './verifyPacks.ts';
 
 export type VerifyOptions = Parameters<Vault['verify']>[0];
 
+const kinds = [configName, 'keys/', 'sessions/', 'gc/', 'points/', 'index/'];
+
 interface Run {
   readonly context: VaultContext;
   readonly options: VerifyOptions;
+  /** Of all objects but packs, of which there may be millions. */
   readonly sizes: Map<string, number>;
   readonly damage: DamageList;
   readonly bad: BadPlaces;
-  readonly index: LoadedIndex;
+  readonly source: SegmentSource;
+  readonly present: KnownChunks;
   /** Null without the read capability. */
   readonly keys: ReaderKeys | null;
   readonly done: { bytes: number; objects: number; total: number };
@@ -38,25 +54,28 @@ export async function verifyVault(context: VaultContext, options: VerifyOptions)
       "checking content needs the vault's private key or passphrase; `data` works without",
     );
   }
+  // Points before segments and packs: what they need is there before they are.
   const sizes = new Map<string, number>();
-  for await (const { name, sizeBytes } of context.store.list('')) sizes.set(name, sizeBytes);
+  for (const kind of kinds) for await (const { name, sizeBytes } of context.store.list(kind)) sizes.set(name, sizeBytes);
+  let packBytes = 0;
+  const present = await presentPacks(context.store, (sizeBytes) => {
+    packBytes += sizeBytes;
+  });
   const run: Run = {
     context,
     options,
     sizes,
+    present,
     damage: new DamageList(),
     bad: new BadPlaces(),
-    index: emptyIndex(),
+    source: { store: context.store, vaultId: config.vaultId, idKey: keys?.idKey ?? null },
     keys: keys !== null && canRead ? { keys, vaultId: config.vaultId, idAlgorithm: config.idAlgorithm } : null,
-    done: { bytes: 0, objects: 0, total: 0 },
+    done: { bytes: 0, objects: 0, total: options.level === 'structure' ? 0 : packBytes },
   };
-  for (const [name, size] of sizes) if (options.level !== 'structure' || !name.startsWith('packs/')) run.done.total += size;
+  for (const size of sizes.values()) run.done.total += size;
   await verifySmallObjects(run);
-  await loadIndex(context.store, run.index, { vaultId: config.vaultId, idKey: keys?.idKey ?? null });
-  for (const [name, problem] of run.index.damaged) run.damage.add(name, problem);
-  for (const name of run.index.loaded) countObject(run, sizes.get(name) ?? 0);
-  const bodies = await verifyManifests(run);
-  await verifyContent(run, bodies);
+  const points = await verifyManifests(run);
+  await verifyContent(run, points);
   const damaged = run.damage.toReport(options.pointId);
   return { checkedBytes: run.done.bytes, checkedObjects: run.done.objects, damaged };
 }
@@ -100,78 +119,128 @@ function noteDamage(damage: DamageList, object: string, cause: unknown): void {
   damage.add(object, cause.message);
 }
 
-async function verifyManifests(run: Run): Promise<Map<string, PointBody>> {
+async function verifyManifests(run: Run): Promise<OpenedPoint[]> {
   const { context, damage, options } = run;
-  const bodies = new Map<string, PointBody>();
-  const opened: OpenedPoint[] = [];
-  const listing = await listGc(context.store);
-  const key = run.keys === null ? null : { vaultId: context.config.vaultId, idKey: run.keys.keys.idKey };
-  const rule = key === null ? null : await readVoidRule(context.store, listing, key);
-  let found = false;
-  for (const [name, size] of run.sizes) {
-    if (!name.startsWith('points/')) continue;
+  const names = [...run.sizes.keys()].filter((name) => {
+    return name.startsWith('points/') && (options.pointId === undefined || options.pointId === pointIdOfName(name));
+  });
+  if (options.pointId !== undefined && names.length === 0) {
+    throw new VaultError('POINT_NOT_FOUND', `the vault has no restore point ${options.pointId}`);
+  }
+  const noteLost = (name: string, cause: unknown) => {
+    noteDamage(damage, name, cause);
     const id = pointIdOfName(name);
-    if (options.pointId !== undefined && options.pointId !== id) continue;
-    found = true;
+    if (id !== null) damage.hitPoint(name, id);
+  };
+  if (run.keys === null) {
+    await verifyClosedManifests(run, names, noteLost);
+    return [];
+  }
+  const listing = await listGc(context.store);
+  const key = { vaultId: context.config.vaultId, keys: run.keys.keys };
+  const rule = await readVoidRule(context.store, listing, { vaultId: key.vaultId, idKey: key.keys.idKey });
+  const opened: OpenedPoint[] = [];
+  for await (const { name, point, cause } of openManifests(context.store, names, key)) {
     options.signal?.throwIfAborted();
-    try {
-      const manifest = decodeManifest(await context.store.get(name), name, {
-        vaultId: context.config.vaultId,
-        keys: context.keys,
-      });
-      if (run.keys !== null) {
-        const point = { name, header: manifest.header, body: manifest.openBody() };
-        opened.push(point);
-        if (!isVoid(rule, point.header.id, point.body.gcSeen)) bodies.set(point.header.id, point.body);
-      }
-    } catch (cause) {
-      noteDamage(damage, name, cause);
-      if (id !== null) damage.hitPoint(name, id);
-    }
-    countObject(run, size);
+    if (point === null) noteLost(name, cause);
+    else opened.push(point);
+    countObject(run, run.sizes.get(name) ?? 0);
   }
   // A run that is not told of all points cannot tell that one is gone; nor can one that found damaged ones.
-  if (options.pointId === undefined && run.keys !== null) {
-    const damagedIds = new Set([...run.sizes.keys()].map((name) => pointIdOfName(name)));
+  if (options.pointId === undefined) {
+    const damagedIds = new Set(names.map((name) => pointIdOfName(name)));
     for (const id of lostPoints(opened, rule, listing)) {
       if (damagedIds.has(id)) continue;
       damage.add(`point ${id}`, 'its manifest is gone, and nobody removed it');
       damage.hitPoint(`point ${id}`, id);
     }
   }
-  if (options.pointId !== undefined && !found) {
-    throw new VaultError('POINT_NOT_FOUND', `the vault has no restore point ${options.pointId}`);
-  }
-  return bodies;
+  return opened.filter((point) => !isVoid(rule, point.id, point.gcSeen));
 }
 
-async function verifyContent(run: Run, bodies: ReadonlyMap<string, PointBody>): Promise<void> {
-  const { context, options, damage, bad, index } = run;
-  const { table } = index;
-  const reader = run.keys === null ? null : new StoredChunkReader(context.store, run.keys, () => table);
-  const walk = async (into: { damage: DamageList; onPack?: (ordinal: number) => void }) => {
-    if (reader === null) return;
-    const check = { reader, table, bad, soundLeaves: new Set<string>(), signal: options.signal, ...into };
-    for (const [pointId, body] of bodies) {
-      for (const [disk, info] of body.disks.entries()) await verifyMap(check, { pointId, disk, info });
+async function verifyClosedManifests(
+  run: Run,
+  names: readonly string[],
+  noteLost: (name: string, cause: unknown) => void,
+): Promise<void> {
+  const { config, keys, store } = run.context;
+  for (const name of names) {
+    run.options.signal?.throwIfAborted();
+    try {
+      decodeManifest(await store.get(name), name, { vaultId: config.vaultId, keys });
+    } catch (cause) {
+      noteLost(name, cause);
     }
-  };
-  try {
-    let only: Set<number> | null = null;
-    if (options.pointId !== undefined && reader !== null) {
-      const needed = new Set<number>();
-      await walk({ damage: new DamageList(), onPack: (ordinal) => needed.add(ordinal) });
-      only = needed;
-    }
-    const packSizes = new Map([...run.sizes].filter(([name]) => name.startsWith('packs/')));
-    await verifyPacks({
-      ...{ store: context.store, table, keys: run.keys, level: options.level, damage, bad, only },
-      sizes: packSizes,
+    countObject(run, run.sizes.get(name) ?? 0);
+  }
+}
+
+async function verifyContent(run: Run, points: readonly OpenedPoint[]): Promise<void> {
+  const { context, options, damage, bad, source } = run;
+  const { store } = context;
+  const heads = await segmentHeads(store);
+  const only = options.pointId === undefined || run.keys === null ? null : await packsOf(run, points);
+  const listed = { live: (await entriesToExpect(store, heads)).live, nodes: 0 };
+  const segments = countedSegments(run, heads, (nodes) => {
+    listed.nodes += nodes;
+  });
+  await verifyPacks(
+    {
+      ...{ store, keys: run.keys, level: options.level, damage, bad, only, present: run.present },
       onObject: (sizeBytes) => countObject(run, sizeBytes),
       signal: options.signal,
-    });
-    await walk({ damage });
+    },
+    segments,
+  );
+  if (run.keys === null) return;
+  if (only === null) {
+    const index = new VaultIndex(source, { nodesOnly: listed.nodes });
+    const reader = new StoredChunkReader(store, run.keys, () => index.places);
+    try {
+      if (await mapsAreSound({ source, heads, listed, bad, reader, index, points, signal: options.signal })) return;
+    } finally {
+      reader.close();
+    }
+  }
+  await walkExactly(run, points, { damage });
+}
+
+/** All segments, noting damaged ones and counting the others. */
+async function* countedSegments(
+  run: Run,
+  heads: readonly SegmentHead[],
+  onNodes: (count: number) => void,
+): AsyncGenerator<NamedSegment> {
+  const onDamaged = (name: string, problem: string) => run.damage.add(name, problem);
+  for await (const one of everySegment(run.source, heads, onDamaged)) {
+    run.options.signal?.throwIfAborted();
+    countObject(run, run.sizes.get(one.name) ?? 0);
+    onNodes(countNodes(one.segment));
+    yield one;
+  }
+}
+
+/** Hex names of the packs that hold what these points need. */
+async function packsOf(run: Run, points: readonly OpenedPoint[]): Promise<ReadonlySet<string>> {
+  const packs = new Set<string>();
+  await walkExactly(run, points, { damage: new DamageList(), onPack: (pack) => packs.add(pack) });
+  return packs;
+}
+
+async function walkExactly(
+  run: Run,
+  points: readonly OpenedPoint[],
+  into: { damage: DamageList; onPack?: (pack: string) => void },
+): Promise<void> {
+  if (run.keys === null) return;
+  const index = new VaultIndex(run.source);
+  const reader = new StoredChunkReader(run.context.store, run.keys, () => index.places);
+  const check = { reader, index, bad: run.bad, soundLeaves: new Set<string>(), signal: run.options.signal, ...into };
+  try {
+    for (const { id: pointId, disks } of points) {
+      for (const [disk, info] of disks.entries()) await verifyMap(check, { pointId, disk, info });
+    }
   } finally {
-    reader?.close();
+    reader.close();
   }
 }

@@ -1,29 +1,32 @@
-/** [F22] Maps: does every reference of every point lead to bytes that are there. Needs the read capability. */
+/** [F22] Which ranges of which points are hurt by what. Finds every chunk's places, so it is slower than `mapsAreSound.ts`, which says whether to look. */
 import { VaultError } from '../errors.ts';
-import type { LocationTable } from '../index/locationTable.ts';
+import type { MapOfDisk } from '../gc/walkPoints.ts';
+import type { Place } from '../index/locationTable.ts';
 import { type ChildId, pageBytes, regionBytes } from '../map/mapNodes.ts';
 import { type DiskMap, openMap } from '../map/savedDisk.ts';
 import type { StoredChunkReader } from '../pack/chunkReader.ts';
-import type { SavedDiskInfo } from '../types.ts';
 import type { DamageList } from './damage.ts';
+import type { VaultIndex } from './vaultIndex.ts';
 import type { BadPlaces } from './verifyPacks.ts';
+
+const lookedUpAtOnce = 1 << 15;
 
 export interface MapCheck {
   readonly reader: StoredChunkReader;
-  readonly table: LocationTable;
+  readonly index: VaultIndex;
   readonly damage: DamageList;
   readonly bad: BadPlaces;
   /** Leaves found sound in this run: shared by many points, walked once. */
   readonly soundLeaves: Set<string>;
   readonly signal: AbortSignal | undefined;
-  /** Told of every pack that is needed. */
-  readonly onPack?: (ordinal: number) => void;
+  /** Told of every pack that is needed, by its hex name. */
+  readonly onPack?: (pack: string) => void;
 }
 
 export interface DiskOfPoint {
   readonly pointId: string;
   readonly disk: number;
-  readonly info: SavedDiskInfo;
+  readonly info: MapOfDisk;
 }
 
 export async function verifyMap(check: MapCheck, of: DiskOfPoint): Promise<void> {
@@ -63,7 +66,9 @@ async function verifyLeaf(
   const entries = await attempt(check, { id: leaf.id, range }, () => map.leaf(region));
   if (entries === null) return false;
   let sound = true;
-  for (const entry of entries) {
+  for (const [at, entry] of entries.entries()) {
+    if (at % lookedUpAtOnce === 0)
+      await check.index.lookUp(entries.slice(at, at + lookedUpAtOnce).flatMap(({ chunk }) => chunk ?? []));
     if (entry.chunk === null) continue;
     const from = region * regionBytes + entry.at;
     const needed = entry.chunkOffset + entry.length;
@@ -74,11 +79,11 @@ async function verifyLeaf(
 
 /** False when no sound copy of the chunk is known. */
 function checkChunk(check: MapCheck, id: Buffer, use: { range: Range; needed: number }): boolean {
-  const places = check.table.places(id);
+  const places = check.index.places.places(id);
   const blames: string[] = [];
   for (const place of places) {
-    check.onPack?.(place.pack);
-    const blame = check.bad.blame(place);
+    check.onPack?.(packOf(check, place));
+    const blame = check.bad.blame(packOf(check, place), place.offsetBytes);
     if (blame === null && (place.lengthWord & 0x0fffffff) >= use.needed) return true;
     if (blame !== null) blames.push(blame);
   }
@@ -89,8 +94,13 @@ function checkChunk(check: MapCheck, id: Buffer, use: { range: Range; needed: nu
   return false;
 }
 
-function readNode(check: MapCheck, id: Uint8Array): Promise<Buffer> {
-  for (const place of check.table.places(Buffer.from(id))) check.onPack?.(place.pack);
+function packOf(check: MapCheck, place: Place): string {
+  return check.index.places.pack(place.pack).name;
+}
+
+async function readNode(check: MapCheck, id: Uint8Array): Promise<Buffer> {
+  await check.index.lookUp([id]);
+  for (const place of check.index.places.places(Buffer.from(id))) check.onPack?.(packOf(check, place));
   return check.reader.readChunk(id);
 }
 
@@ -101,8 +111,8 @@ async function attempt<T>(check: MapCheck, node: { id: Buffer; range: Range }, s
   } catch (cause) {
     const expected = ['CHUNK_DAMAGED', 'CHUNK_MISSING', 'POINT_DAMAGED'];
     if (!(cause instanceof VaultError) || !expected.includes(cause.code)) throw cause;
-    const place = check.table.places(node.id)[0];
-    const blame = place === undefined ? null : check.bad.blame(place);
+    const place = check.index.places.places(node.id)[0];
+    const blame = place === undefined ? null : check.bad.blame(packOf(check, place), place.offsetBytes);
     const { pointId, disk, from, to } = node.range;
     const object = blame ?? `chunk ${node.id.toString('hex')}`;
     check.damage.add(object, cause.message);
