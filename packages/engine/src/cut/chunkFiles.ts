@@ -8,7 +8,7 @@ import { type CutOptions, FILE_CHUNK_BYTES, PAGE_BYTES } from './fileCut.ts';
 import { grown, PieceList } from './pieceList.ts';
 
 /** More would cost more memory (24 bytes each, twice for a moment) than bundling them saves: what comes then stays with the rest. */
-const MOST_PIECES = 3_000_000;
+const MOST_PIECES = 2_000_000;
 
 export class FileChunker {
   readonly pieces = new PieceList();

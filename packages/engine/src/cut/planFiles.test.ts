@@ -232,6 +232,31 @@ describe('exact coverage', () => {
     expect(disks).toEqual([0, 2, 3]);
   });
 
+  test(`what no file has is cut or left to the grid, long ranges whole (seed ${seed})`, async () => {
+    const mib = 2 ** 20;
+    const extent = fc.tuple(fc.nat(400 * 256), fc.oneof(fc.nat(64), fc.nat(60 * 256))).map(([from, pages]) => ({
+      offsetBytes: from * PAGE_BYTES,
+      lengthBytes: (pages + 1) * PAGE_BYTES,
+    }));
+    await fc.assert(
+      fc.asyncProperty(fc.array(extent, { maxLength: 30 }), async (extents) => {
+        const used = mergeExtents(extents);
+        const sizeBytes = 500 * mib;
+        const { cut, others } = await cutFiles([{ used, volumes: [{ startBytes: 0, sizeBytes, layouts: [] }] }]);
+        const left = others[0] ?? [];
+        expect(
+          left.every(({ offsetBytes, lengthBytes }) => offsetBytes % (16 * mib) === 0 && lengthBytes % (16 * mib) === 0),
+        ).toBe(true);
+        const pieces = piecesOf(cut).map(({ offset, bytes }) => ({ offsetBytes: offset, lengthBytes: bytes }));
+        expect(mergeExtents([...pieces, ...left])).toEqual(used);
+        expect(sumBytes(pieces) + sumBytes(left)).toBe(sumBytes(used));
+        // No range of 16 MiB that is in use throughout is left.
+        expect(pieces.length).toBeLessThan((extents.length + 1) * 4 * 64);
+      }),
+      { seed },
+    );
+  });
+
   test('what would come to more chunks than the vault was told of is left to the grid', async () => {
     // One page in every second part of a part: no two neighbours fit a chunk, and hardly any chunk is filled.
     const [page, mib, ranges] = [4096, 2 ** 20, 2000];

@@ -1,5 +1,5 @@
 /** From the files of each volume to chunks of each disk; which of them are read is decided later, by `assembleCut`. */
-import { DiskError, type Extent, intersectExtents, subtractExtents, sumBytes } from '@diskfleet/disk';
+import { DiskError, type Extent, intersectExtents, mergeExtents, subtractExtents, sumBytes } from '@diskfleet/disk';
 import { type FileLayout, FilesystemError } from '@diskfleet/filesystem';
 import { FileChunker } from './chunkFiles.ts';
 import { chunkRest, type RestChunks } from './chunkRest.ts';
@@ -29,7 +29,7 @@ export interface DiskPlan {
   readonly chunkBytes: Uint32Array<ArrayBuffer>;
   /** 1 for each chunk with anything in it but files known not to have changed. */
   readonly doubtful: Uint8Array<ArrayBuffer>;
-  /** What lies in no volume that is cut here: work for the grid. */
+  /** Work for the grid: what lies in no volume that is cut here, and long ranges without a file. */
   readonly others: readonly Extent[];
   /** Why files of a volume are not cut as such. They are saved all the same. */
   readonly notes: readonly string[];
@@ -57,7 +57,8 @@ export async function planFiles({ used, volumes }: DiskToCut, options: CutOption
     notes.push('its files and what lies between them are so scattered that all is cut by its place');
     return { ...nothing(), others: used, notes };
   }
-  return { ...join(settled, chunker, rest), others: subtractExtents(used, places), notes };
+  const others = mergeExtents([...subtractExtents(used, places), ...rest.others]);
+  return { ...join(settled, chunker, rest), others, notes };
 }
 
 function nothing(): Pick<DiskPlan, 'pieces' | 'chunkBytes' | 'doubtful'> {
