@@ -76,14 +76,14 @@ async function scanAll(request: BackupRequest, op: Operation): Promise<ScannedDi
   return scanned;
 }
 
-/** Live disks: what is read again may come to twice the disk, three times over. */
+/** Live disks: what is read again, by its place on the disk, may come to twice the disk, three times over. */
 function chunksExpected(scanned: readonly ScannedDisk[], request: BackupRequest): number {
   const bytes = scanned.reduce((total, { used }) => total + used.usedBytes, 0);
   const extents = scanned.reduce((total, { used }) => total + used.usedExtents.length, 0);
   const cells = Math.min(Math.ceil(bytes / CELL_BYTES) + 2 * extents, Math.ceil(sizeOf(scanned) / CELL_BYTES));
   const files = scanned.some((one) => mayCutFiles(one, request)) ? mostChunks(bytes, sizeOf(scanned)) : 0;
-  const once = cells + files + SPARE_CHUNKS;
-  return request.disks.some(({ live }) => live !== undefined) ? once * 4 : once;
+  const byPlace = cells + SPARE_CHUNKS;
+  return files + (request.disks.some(({ live }) => live !== undefined) ? byPlace * 4 : byPlace);
 }
 
 function sizeOf(scanned: readonly ScannedDisk[]): number {
