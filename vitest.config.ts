@@ -1,5 +1,25 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { longestFirst } from './infra/test/longestFirst.ts';
+
+const longest = [
+  'gcModel1.test.ts',
+  'gcModel2.test.ts',
+  'engine/src/roundTrip.test.ts',
+  'cli/cli.test.ts',
+  'restore/leftOut.test.ts',
+  'backup/liveView.test.ts',
+  'golden.test.ts',
+  'damage.test.ts',
+  'fuzzer.test.ts',
+  's3Store.radosgw.test.ts',
+  'filesystem/src/backups.test.ts',
+  'tamper.test.ts',
+  'trust.test.ts',
+  'xfs/log.test.ts',
+  'fileBackup.test.ts',
+  'cli/portable.test.ts',
+];
 
 // The long suites (fleet, browser, crashes) live in e2e/ and have a configuration of their own.
 export default defineConfig({
@@ -15,7 +35,9 @@ export default defineConfig({
     ],
     testTimeout: 30_000,
     hookTimeout: 60_000,
-    maxWorkers: 2,
+    // Much of the time goes into waiting for tools and disks: one more than there are cores.
+    maxWorkers: 3,
+    sequence: { sequencer: longestFirst(longest) },
     // Worker threads of the engine strip types with a WebAssembly program; V8 of Node 24 can crash when one thread frees its code
     // while another one still compiles it. The bundles people run contain no WebAssembly code.
     execArgv: ['--no-wasm-code-gc'],

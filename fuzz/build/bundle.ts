@@ -3,7 +3,7 @@
  * milliseconds and stays small, which matters where its memory is judged. With counters to fuzz, without to replay: what a person
  * runs has none.
  */
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -31,6 +31,9 @@ export interface Bundle {
 export async function bundleTarget(target: string, mode: 'fuzz' | 'replay'): Promise<Bundle> {
   await mkdir(scratchFolder, { recursive: true });
   const script = join(scratchFolder, `${target}-${mode}.mjs`);
+  const facts = join(scratchFolder, `${target}-${mode}.json`);
+  // Tests and a run beside them may bundle the same: each renames what it made as a whole.
+  const made = `${script}.${process.pid}`;
   const places: Place[] = [];
   const numbers = new Set<bigint>();
   const texts = new Set<string>();
@@ -44,7 +47,7 @@ export async function bundleTarget(target: string, mode: 'fuzz' | 'replay'): Pro
     platform: 'node',
     format: 'esm',
     target: 'node24',
-    outfile: script,
+    outfile: made,
     external: ['koffi', '@napi-rs/*', '@node-rs/*'],
     logLevel: 'error',
     banner: {
@@ -74,8 +77,9 @@ export async function bundleTarget(target: string, mode: 'fuzz' | 'replay'): Pro
       },
     ],
   });
-  const facts = join(scratchFolder, `${target}-${mode}.json`);
   const known: BundleFacts = { places, numbers: [...numbers].map(String), texts: [...texts] };
-  await writeFile(facts, JSON.stringify(known));
+  await writeFile(`${facts}.${process.pid}`, JSON.stringify(known));
+  await rename(`${facts}.${process.pid}`, facts);
+  await rename(made, script);
   return { script, facts };
 }

@@ -19,8 +19,9 @@ const STOP_CPU_MS = 3 * MAX_CPU_MS;
 const MAX_RESTARTS = 50;
 const MAX_JUDGED = 40;
 const PROGRESS_MS = 30_000;
-/** What a child may take beyond twice its time: on a busy machine all takes longer. */
-const GRACE_SECONDS = 30;
+/** A child that has used next to nothing of the processor in this time stands still; on a busy machine all takes longer. */
+const STILL_MS = 120_000;
+const STILL_CPU_MS = 100;
 
 export interface Job {
   readonly target: string;
@@ -88,14 +89,13 @@ class Run {
   async run(): Promise<void> {
     let left = this.job.seconds;
     while (left > 0.5 && this.broken === null && this.restarts <= MAX_RESTARTS) {
-      const startedAt = performance.now();
-      await this.child(left, this.job.seed + this.restarts * 7919);
-      left -= (performance.now() - startedAt) / 1000;
+      left -= await this.child(left, this.job.seed + this.restarts * 7919);
     }
     await this.judging;
   }
 
-  private child(seconds: number, seed: number): Promise<void> {
+  /** Returns the seconds of the processor it used. */
+  private child(seconds: number, seed: number): Promise<number> {
     const options: ChildOptions = {
       seconds,
       seed,
@@ -131,24 +131,11 @@ class Run {
       }
     });
     const watch = this.watch(child.pid ?? 0, () => child.kill('SIGKILL'));
-    let stoodStill = false;
-    const overdue = setTimeout(
-      () => {
-        stoodStill = true;
-        // Not a finding: an input that takes long uses the processor, and is told apart by that.
-        process.stdout.write(
-          `${this.job.target}: its process stands still (in ${waitsIn(child.pid ?? 0) ?? 'nothing'}, ${last === null ? 'before its first news' : `${last.executions} inputs in ${Math.round(last.seconds)} s`}) and is ended\n`,
-        );
-        child.kill('SIGKILL');
-      },
-      (2 * seconds + GRACE_SECONDS) * 1000,
-    );
     return new Promise((resolve) => {
       child.on('close', (code, signal) => {
-        clearTimeout(overdue);
-        const stopped = watch.stop() || stoodStill;
+        const { stopped, cpuMs } = watch.stop();
         if (last !== null) this.executions += last.executions;
-        if (done) return resolve();
+        if (done) return resolve(seconds);
         this.restarts += 1;
         const input = this.currentInput();
         if (input === null) this.broken = `the fuzzer ended with ${signal ?? code} before it tried anything:\n${errors}`;
@@ -158,7 +145,7 @@ class Run {
             input,
             `crash ${errors.slice(0, 80)}`,
           );
-        resolve();
+        resolve(cpuMs / 1000);
       });
     });
   }
@@ -182,29 +169,39 @@ class Run {
     return input.startsWith('{') ? input : null;
   }
 
-  /** Stops a child that works on one input for too long; looks at its size on the way. */
-  private watch(pid: number, kill: () => void): { stop: () => boolean } {
-    let [number, cpuAtStart, stopped, greedy] = ['', 0, false, ''];
+  /** Stops a child that works on one input for too long, or not at all; looks at its size on the way. */
+  private watch(pid: number, kill: () => void): { stop: () => { stopped: boolean; cpuMs: number } } {
+    let [number, cpuAtStart, stopped, greedy, cpuMs] = ['', 0, false, '', 0];
+    let lively = { cpuMs: 0, at: performance.now() };
     const timer = setInterval(() => {
       const cpu = usedCpuMs(pid);
-      if (cpu === null) return;
+      if (cpu === null || stopped) return;
+      cpuMs = cpu;
       const now = readFileSync(this.beat, 'utf8').split('\n', 1)[0] ?? '';
       const input = this.currentInput();
       if ((residentBytes(pid) ?? 0) > MAX_RSS_BYTES && input !== null && greedy !== now) {
         greedy = now;
         this.suspect({ kind: 'memory', text: 'more than 256 MiB resident' }, input, 'memory');
       }
+      if (cpu - lively.cpuMs > STILL_CPU_MS) lively = { cpuMs: cpu, at: performance.now() };
       if (now !== number) [number, cpuAtStart] = [now, cpu];
-      else if (cpu - cpuAtStart > STOP_CPU_MS && input !== null && !stopped) {
+      else if (cpu - cpuAtStart > STOP_CPU_MS && input !== null) {
         stopped = true;
         this.suspect({ kind: 'slow', text: `${cpu - cpuAtStart} ms of CPU and no end` }, input, 'slow');
+        kill();
+      }
+      if (performance.now() - lively.at > STILL_MS) {
+        stopped = true;
+        // Not a finding: an input that takes long uses the processor, and is told apart by that.
+        const where = `in ${waitsIn(pid) ?? 'nothing'}, at input ${now}, after ${cpu} ms of CPU`;
+        process.stdout.write(`${this.job.target}: its process stands still (${where}) and is ended\n`);
         kill();
       }
     }, WATCH_MS);
     return {
       stop: () => {
         clearInterval(timer);
-        return stopped;
+        return { stopped, cpuMs };
       },
     };
   }
