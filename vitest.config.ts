@@ -3,8 +3,6 @@ import { defineConfig } from 'vitest/config';
 import { longestFirst } from './infra/test/longestFirst.ts';
 
 const longest = [
-  'gcModel1.test.ts',
-  'gcModel2.test.ts',
   'engine/src/roundTrip.test.ts',
   'cli/cli.test.ts',
   'restore/leftOut.test.ts',

@@ -16,6 +16,7 @@ const commands = {
   setup: { build: true, script: null },
   bench: { build: true, script: 'bench/main.ts' },
   fuzz: { build: false, script: 'fuzz/main.ts' },
+  faults: { build: false, script: 'infra/test/faults.ts' },
 };
 
 function stop(message, exitCode = 1) {

@@ -55,6 +55,11 @@ const stages: readonly Stage[] = [
     beside: fuzzing,
   },
   { name: 'unit', what: 'unit, contract and golden tests', run: () => command(bin('vitest'), ['run']) },
+  {
+    name: 'faults',
+    what: 'crashes, full disks and flipped bits',
+    run: () => command(process.execPath, [join(root, 'infra/test/faults.ts')]),
+  },
   { name: 'e2e', what: 'fleet and round trip', run: () => command(bin('vitest'), ['run', '--config', 'e2e/vitest.config.ts']) },
   {
     name: 'browser',

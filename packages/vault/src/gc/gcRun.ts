@@ -36,6 +36,12 @@ export interface GcOptions {
   readonly signal?: AbortSignal;
 }
 
+/** For steps that can wait until there is room. */
+export function nullIfFull(cause: unknown): null {
+  if (cause instanceof VaultError && cause.code === 'VAULT_FULL') return null;
+  throw cause;
+}
+
 /** @throws VaultError `VAULT_DAMAGED` when a segment cannot be read: what it lists would look unused. */
 export async function* soundSegments(run: GcRun): AsyncGenerator<NamedSegment> {
   const { store, key } = run;

@@ -10,7 +10,7 @@ import { PackingWriter } from '../pack/chunkWriter.ts';
 import { removePoint } from '../point/removePoint.ts';
 import type { SealedPack } from '../types.ts';
 import { encodeGc, type GcListing, isVoid, listGc, readVoidRule, removedName, stepName } from './gcObjects.ts';
-import { forEachEntry, type GcRun, tableFor } from './gcRun.ts';
+import { forEachEntry, type GcRun, nullIfFull, tableFor } from './gcRun.ts';
 import { type PackFacts, planMark } from './planGc.ts';
 import { removeUnlessLocked } from './removeObject.ts';
 import {
@@ -59,15 +59,21 @@ export async function markPacks(run: GcRun, listing: GcListing, nowMs: number | 
   const { dead, sparse } = planMark(packs.values(), limits);
   if (dead.length + sparse.length + listing.quarantined.size === 0) return null;
   const quarantined = await quarantinedPacks(run, listing);
-  const copiedBytes = await repack(run, { packs, known, leaving: new Set([...dead, ...sparse].map((pack) => pack.name)) });
+  const leaving = new Set([...dead, ...sparse].map((pack) => pack.name));
+  const copiedBytes = await repack(run, { packs, known, leaving }).catch(nullIfFull);
   const number = (listing.cycles.at(-1)?.number ?? 0) + 1;
   const name = stepName(number, 'mark');
-  // [F29] Everything in use was just found in other packs.
-  const marked = [...dead, ...sparse, ...quarantined];
+  // [F29] Everything in use was just found in other packs. Where there is no room for copies, what needs none makes room first.
+  const marked = [...dead, ...(copiedBytes === null ? [] : sparse), ...quarantined];
   if (marked.length === 0) return null;
   const verdict = { packs: marked.map((pack) => pack.name).sort(), witness: points.map((point) => point.id) };
   if ((await run.store.put(name, encodeGc(name, verdict, run.key))) === 'exists') return null;
-  return { number, packs: marked.length, bytes: marked.reduce((sum, pack) => sum + pack.sizeBytes, 0), copiedBytes };
+  return {
+    number,
+    packs: marked.length,
+    bytes: marked.reduce((sum, pack) => sum + pack.sizeBytes, 0),
+    copiedBytes: copiedBytes ?? 0,
+  };
 }
 
 /** Opens every manifest, removes void points, and stops when one was lost. */

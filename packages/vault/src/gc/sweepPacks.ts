@@ -9,7 +9,7 @@ import { inLanes } from '../inLanes.ts';
 import type { LeafEntry } from '../map/mapNodes.ts';
 import { packKey, presentPacks } from '../vault/knownForRun.ts';
 import { encodeGc, listGc, newestSwept, type PackVerdict, quarantineName, readVerdict, stepName } from './gcObjects.ts';
-import { forEachEntry, type GcRun, soundSegments, tableFor } from './gcRun.ts';
+import { forEachEntry, type GcRun, nullIfFull, soundSegments, tableFor } from './gcRun.ts';
 import { removeUnlessLocked } from './removeObject.ts';
 import { type NodePlace, type OpenedPoint, openPresentManifests, pointNames, walkPoints } from './walkPoints.ts';
 
@@ -30,9 +30,10 @@ export async function sweepPacks(run: GcRun, number: number): Promise<Swept> {
   await store.put(fence, encodeGc(fence, {}, key));
   const doom = await decideDoom(run, number);
   const doomed = new Set(doom.packs);
-  const replaced = await dropFromIndex(run, doomed);
+  // On a full disk the packs go first and make room: who meets a listed pack that is gone takes it for absent [F20].
+  const replaced = await dropFromIndex(run, doomed).catch(nullIfFull);
   const locked = await removePacks(run, doom.packs);
-  await removeSuperseded(run, replaced);
+  await removeSuperseded(run, replaced ?? (await dropFromIndex(run, doomed)));
   const swept = stepName(number, 'swept');
   await store.put(swept, encodeGc(swept, {}, key));
   await forgetCycles(run, number);

@@ -14,8 +14,8 @@ export const reserveName = 'reserve';
 const atLeastBytes = 1 << 20;
 const atMostBytes = 64 << 20;
 const pieceBytes = 1 << 20;
-/** Blocks of the folders the new name is in, and of what else the file system needs to take one file. */
-const besidesBytes = 64 << 10;
+/** Blocks of the file and of the folder its name is in. Little, so that a small backup to a full disk does not live on it. */
+const besidesBytes = 8 << 10;
 
 /** Objects that make a vault smaller, and the session of the run that writes them. */
 export function mayUseReserve(name: string): boolean {

@@ -11,7 +11,7 @@ export const bugs = [
   'writers never look for a fence',
   'writers do not look again behind their manifest',
   'the sweeper does not read newer manifests',
-  'puts overwrite nothing and say "stored" before the name is there',
+  'manifests are acknowledged before they are stored',
 ] as const;
 
 export type Bug = (typeof bugs)[number];
@@ -22,15 +22,14 @@ async function all(list: AsyncIterable<StoredObject>): Promise<StoredObject[]> {
   return found;
 }
 
-/** Names of points as they were when the newest mark was made. */
-const pointsAtMark = new WeakMap<object, Set<string>>();
-const vaults = new Map<string, object>();
+/** Names of points as they were when the newest mark was made, in the one vault that is played with. */
+let pointsAtMark: Set<string> | null = null;
 
 export function plant(store: Store, bug: Bug | null, who: 'writer' | 'sweeper' | 'other'): Store {
   switch (bug) {
     case 'packs are acknowledged before they are stored':
       return who === 'writer' ? behind(store, /^packs\//) : store;
-    case 'puts overwrite nothing and say "stored" before the name is there':
+    case 'manifests are acknowledged before they are stored':
       return who === 'writer' ? behind(store, /^points\//) : store;
     case 'writers never look for a fence':
       return who === 'writer' ? { ...store, list: (prefix) => without(store, prefix, /-sweep$/) } : store;
@@ -61,9 +60,6 @@ function behind(store: Store, late: RegExp): Store {
       owed = () => store.put(name, kept);
       return 'stored';
     },
-    async remove(name) {
-      await store.remove(name);
-    },
   };
 }
 
@@ -89,8 +85,6 @@ function lookingOnce(store: Store): Store {
 }
 
 function blindToNewPoints(store: Store): Store {
-  const vault = vaults.get(store.location) ?? {};
-  vaults.set(store.location, vault);
   let fenced = false;
   let seen: string[] = [];
   return {
@@ -98,16 +92,16 @@ function blindToNewPoints(store: Store): Store {
     async put(name, bytes) {
       const result = await store.put(name, bytes);
       if (name.endsWith('-sweep')) fenced = true;
-      if (name.endsWith('-mark')) pointsAtMark.set(vault, new Set(seen));
+      if (name.endsWith('-mark')) pointsAtMark = new Set(seen);
       return result;
     },
     async *list(prefix) {
       const found = await all(store.list(prefix));
       if (prefix !== 'points/') yield* found;
       else {
-        const marked = pointsAtMark.get(vault);
+        const marked = pointsAtMark;
         seen = found.map((one) => one.name);
-        yield* fenced && marked !== undefined ? found.filter((one) => marked.has(one.name)) : found;
+        yield* fenced && marked !== null ? found.filter((one) => marked.has(one.name)) : found;
       }
     },
   };

@@ -12,8 +12,8 @@ import { Dice } from './dice.ts';
 import { fixRandom } from './fixedRandom.ts';
 import type { ModelDisk } from './modelDisk.ts';
 import { type Bug, plant } from './plantedBugs.ts';
-import { isLong } from './tier.ts';
 import { type Counts, Theatre, type Weather } from './theatre.ts';
+import { isLong } from './tier.ts';
 
 const none = { kind: 'none' } as const;
 const folder = '/disk/vault';
@@ -276,7 +276,10 @@ export async function playSeed(seed: number, tally: Tally = emptyTally(), bug: B
   try {
     await acts(play, seed);
   } catch (cause) {
-    const trace = theatre.trace.filter((line) => isLong || !/: (get|head) /.test(line)).slice(-60).map((line) => `    ${line}`);
+    const trace = theatre.trace
+      .filter((line) => isLong || !/: (get|head) /.test(line))
+      .slice(-60)
+      .map((line) => `    ${line}`);
     const what = cause instanceof Error ? `${cause.message}` : String(cause);
     const again = `play it again with: npm run test:faults -- --seed ${seed}`;
     throw new Error(`seed ${seed}: ${what}\n  the last calls:\n${trace.join('\n')}\n  ${again}`, { cause });

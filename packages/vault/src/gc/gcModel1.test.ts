@@ -1,3 +1,0 @@
-import { gcModel } from '../testing/gcModel.ts';
-
-gcModel(0, 2);
