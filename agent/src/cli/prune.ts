@@ -94,14 +94,21 @@ function pinsOf(args: Args, points: readonly PointHeader[]): (id: string) => boo
 
 const kept: ReadonlySet<string> = new Set(['VAULT_RETAINED', 'VAULT_OBJECT_LOCKED']);
 
+/** A disk makes many removals durable in one go. */
+const removedAtOnce = 16;
+
 /** What the storage keeps for now is left for a later run; the rest goes. Returns why, by point. */
 async function removeAll(vault: Vault, chosen: readonly PruneVerdict[]): Promise<Map<string, string>> {
   const refused = new Map<string, string>();
-  for (const { id } of chosen) {
-    await vault.removePoint(id).catch((error: unknown) => {
+  const remove = ({ id }: PruneVerdict) =>
+    vault.removePoint(id).catch((error: unknown) => {
       if (!(error instanceof VaultError) || !kept.has(error.code)) throw error;
       refused.set(id, error.message);
     });
+  for (let at = 0; at < chosen.length; at += removedAtOnce) {
+    // All of a group end before the vault is closed, whatever happens to one of them.
+    const ends = await Promise.allSettled(chosen.slice(at, at + removedAtOnce).map(remove));
+    for (const end of ends) if (end.status === 'rejected') throw end.reason;
   }
   return refused;
 }

@@ -38,6 +38,7 @@ import { ChunkCache } from './chunkCache.ts';
 import type { VaultContext } from './context.ts';
 import { knownForRun } from './knownForRun.ts';
 import { mergeSegments } from './mergeSegments.ts';
+import { PointNames } from './pointNames.ts';
 import { rebuildIndex, repairVault } from './rebuildIndex.ts';
 import { VaultIndex } from './vaultIndex.ts';
 import { type VerifyOptions, verifyVault } from './verify.ts';
@@ -102,14 +103,14 @@ class StoredVault implements Vault {
   private readonly index: VaultIndex;
   private readonly reader: StoredChunkReader | null;
   private readonly cache = new ChunkCache();
-  /** Names of points by id as last listed: they never change, and who removes a thousand points lists them once. */
-  private listedNames = new Map<string, string>();
+  private readonly names: PointNames;
 
   constructor(context: VaultContext) {
     this.context = context;
     const { config, keys, store } = context;
     this.index = new VaultIndex({ store, vaultId: config.vaultId, idKey: keys?.idKey ?? null });
     this.id = config.vaultId;
+    this.names = new PointNames(store);
     this.encrypted = config.encryption !== 'none';
     this.canRead = keys !== null && (!this.encrypted || keys.privateKey !== null);
     this.canWrite = keys !== null && unknownFeatures(config.features.write).length === 0;
@@ -195,15 +196,8 @@ class StoredVault implements Vault {
   }
 
   private async pointName(id: string): Promise<string> {
-    const known = this.listedNames.get(id);
-    if (known !== undefined && (await this.context.store.head(known)) !== null) return known;
-    this.listedNames = new Map();
-    for (const one of await this.pointNames()) {
-      const found = pointIdOfName(one);
-      if (found !== null) this.listedNames.set(found, one);
-    }
-    const name = this.listedNames.get(id);
-    if (name === undefined) throw new VaultError('POINT_NOT_FOUND', `the vault has no restore point ${id}`);
+    const name = await this.names.find(id);
+    if (name === null) throw new VaultError('POINT_NOT_FOUND', `the vault has no restore point ${id}`);
     return name;
   }
 
