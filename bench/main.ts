@@ -3,6 +3,7 @@ const benches: Record<string, () => Promise<unknown>> = {
   dedup: () => import('./dedup/main.ts'),
   engine: () => import('./engine/main.ts'),
   vault: () => import('./vault/main.ts'),
+  scale: () => import('./scale/main.ts'),
   trace: () => import('./trace/main.ts'),
   live: () => import('../e2e/live/main.ts'),
 };

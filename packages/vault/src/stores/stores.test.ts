@@ -3,9 +3,10 @@ import { chmod, mkdir, mkdtemp, readdir, rename, rm, utimes, writeFile } from 'n
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { VaultError } from '../errors.ts';
 import { faultyStore, memoryStore, serveStore, storeContract } from '../testing/index.ts';
+import { indexContract } from '../testing/indexContract.ts';
 import { openStore } from './openStore.ts';
 
 const folders: string[] = [];
@@ -16,6 +17,26 @@ async function folder(): Promise<string> {
 }
 afterAll(async () => {
   for (const path of folders) await rm(path, { recursive: true, force: true });
+});
+
+describe.each([
+  ['memory', async () => ({ store: memoryStore(), end: async () => {} })],
+  ['directory', async () => ({ store: await openStore({ kind: 'directory', path: await folder() }), end: async () => {} })],
+  [
+    'service over HTTP',
+    async () => {
+      const server = await serveStore(memoryStore(), { token: 't' });
+      return { store: await openStore({ kind: 'service', baseUrl: server.baseUrl, token: 't' }), end: () => server.close() };
+    },
+  ],
+] as const)('index in %s', (_name, open) => {
+  let end = async () => {};
+  afterEach(() => end());
+  indexContract(async () => {
+    const opened = await open();
+    end = opened.end;
+    return opened.store;
+  });
 });
 
 storeContract('memory', async () => ({ store: memoryStore(), removes: true, async cleanUp() {} }));

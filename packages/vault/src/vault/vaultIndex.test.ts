@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { knownChunks } from '../index/knownChunks.ts';
+import { knownChunks, knownSlotsFor } from '../index/knownChunks.ts';
 import { liveSegments, segmentHeads } from '../index/liveSegments.ts';
-import { encodeSegments } from '../index/segment.ts';
+import { decodeSegment, encodeSegment, encodeSegments } from '../index/segment.ts';
 import { sha256 } from '../keys/derive.ts';
 import { memoryStore } from '../testing/memoryStore.ts';
 import { createSample, noConfig, noise, readPoint, writePoint } from '../testing/sampleVault.ts';
@@ -129,7 +129,106 @@ describe('an index read on demand', () => {
   });
 });
 
+describe('segments of a hostile storage', () => {
+  const forge = (bytes: Buffer) => ({ name: `index/00000000/${sha256(bytes).toString('hex')}`, bytes });
+  const sound = () => encodeSegments([packOf('sound', [1, 2])], key)[0] ?? { name: '', bytes: Buffer.alloc(0) };
+
+  it('[F13] counts that do not fit the size ask for no memory; the segment is damaged, the others are read', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom(12, 16, 20), fc.nat(0xffff_ffff), async (field, count) => {
+        const { store, source } = await storeWith([packOf('here', [7])]);
+        const bytes = Buffer.from(sound().bytes);
+        fc.pre(bytes.readUInt32LE(field) !== count);
+        bytes.writeUInt32LE(count, field);
+        const forged = forge(bytes);
+        await store.put(forged.name, forged.bytes);
+        const heads = await segmentHeads(store);
+        expect(heads.find((head) => head.name === forged.name)).toMatchObject({
+          entryCount: 0,
+          packCount: 0,
+          supersededCount: 0,
+        });
+        const problems: string[] = [];
+        for await (const _ of liveSegments(source, heads, (name) => problems.push(name)));
+        expect(problems).toEqual([forged.name]);
+        expect(() => decodeSegment(forged.bytes, forged.name, key)).toThrow(expect.objectContaining({ code: 'VAULT_DAMAGED' }));
+        const { knownSlots } = await knownForRun(source, 0, new Set());
+        expect(knownSlots).toBe(1024);
+        const index = new VaultIndex(source);
+        await index.lookUp([idOf(7), idOf(1)]);
+        expect([placesOf(index, 7).length, placesOf(index, 1).length]).toEqual([1, 0]);
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it('[F13] any changed byte makes a segment damaged, with a code', () => {
+    const { name, bytes } = sound();
+    for (let at = 0; at < bytes.length; at += 1) {
+      const changed = Buffer.from(bytes);
+      changed[at] = (changed[at] ?? 0) ^ (1 << (at % 8));
+      for (const as of [name, forge(changed).name]) {
+        expect(() => decodeSegment(changed, as, key), `byte ${at}`).toThrow(
+          expect.objectContaining({ code: expect.stringMatching(/^VAULT_(DAMAGED|TOO_NEW)$/) }),
+        );
+      }
+    }
+  });
+
+  it('[F13] a segment larger than any writer makes is not read', async () => {
+    const { store, source } = await storeWith([packOf('here', [7])]);
+    const huge = `index/00000000/${'ab'.repeat(32)}`;
+    const lying = {
+      ...store,
+      async *list(prefix: string) {
+        yield* store.list(prefix);
+        if (prefix === 'index/') yield { name: huge, sizeBytes: 2 ** 40 };
+      },
+      async readInto(name: string, offsetBytes: number, target: Uint8Array) {
+        if (name === huge) throw new Error('it was read');
+        target.set(await store.get(name, { offsetBytes, lengthBytes: target.length }));
+      },
+    };
+    const problems: string[] = [];
+    for await (const _ of liveSegments({ ...source, store: lying }, await segmentHeads(lying), (name) => problems.push(name)));
+    expect(problems).toEqual([huge]);
+  });
+
+  it('[F23] a forged claim to replace a segment hides nothing', async () => {
+    const { store, source } = await storeWith([packOf('here', [7])]);
+    const victim = (await segmentHeads(store))[0]?.name ?? '';
+    const { name, bytes } = encodeSegment([packOf('forged', [9])], { ...key, idKey: Buffer.alloc(32, 9) }, [victim.slice(-64)]);
+    await store.put(name, bytes);
+    const index = new VaultIndex(source);
+    await index.lookUp([idOf(7)]);
+    expect(placesOf(index, 7)).toHaveLength(1);
+    const { knownChunks: memory, knownSlots } = await knownForRun(source, 0, new Set());
+    expect(knownChunks(memory, knownSlots).has(idOf(7))).toBe(true);
+  });
+});
+
 describe('merging segments', () => {
+  it('[F23] what is merged and not yet swept is not counted twice, unless the merged segment is damaged', async () => {
+    const packs = Array.from({ length: 40 }, (_, at) =>
+      packOf(
+        `pack ${at}`,
+        Array.from({ length: 50 }, (_, id) => at * 50 + id),
+      ),
+    );
+    const { store, source } = await storeWith(packs);
+    await mergeSegments(source);
+    const slotsOf = async () => (await knownForRun(source, 0, new Set())).knownSlots;
+    expect(await slotsOf()).toBe(knownSlotsFor(2000));
+    const merged = (await segmentHeads(store))[0]?.name ?? '';
+    store.objects.get(merged)?.writeUInt8(0xff, 5000);
+    const { knownChunks: memory, knownSlots } = await knownForRun(source, 0, new Set());
+    const known = knownChunks(memory, knownSlots);
+    for (let id = 0; id < 2000; id += 1) expect(known.has(idOf(id))).toBe(true);
+    const index = new VaultIndex(source);
+    await index.lookUp(Array.from({ length: 2000 }, (_, id) => idOf(id)));
+    for (let id = 0; id < 2000; id += 1) expect(placesOf(index, id)).toHaveLength(1);
+  });
+
   it('[F23] merges nothing up to 32 small ones; replaces whole segments; says the same as before', async () => {
     const packs = Array.from({ length: 33 }, (_, at) => packOf(`pack ${at}`, [at, at + 1, at + 2]));
     const few = await storeWith(packs.slice(0, 32));

@@ -4,6 +4,7 @@ import { Worker } from 'node:worker_threads';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createVault, openVault } from '../../index.ts';
 import { storeContract } from '../../testing/index.ts';
+import { indexContract } from '../../testing/indexContract.ts';
 import { openStore } from '../openStore.ts';
 import { type S3Config, s3Client } from './s3Client.ts';
 import { noRadosgw, type Radosgw, startRadosgw } from './testing/radosgw.ts';
@@ -42,6 +43,8 @@ describe.skipIf(noRadosgw !== null)(`S3 store on a RADOS gateway${noRadosgw === 
     removes: true,
     async cleanUp() {},
   }));
+
+  indexContract(() => openStore(config({ listPage: 7 })));
 
   it('is honoured in conditional puts', async () => {
     const warned = vi.spyOn(process, 'emitWarning');

@@ -1,6 +1,7 @@
 /** What a real storage does not do on command, against a fake (testing/fakeS3.ts). The proof of the store itself: s3Store.radosgw.test.ts. */
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { storeContract } from '../../testing/index.ts';
+import { indexContract } from '../../testing/indexContract.ts';
 import { openStore } from '../openStore.ts';
 import type { S3Config } from './s3Client.ts';
 import { signed } from './sign.ts';
@@ -20,6 +21,15 @@ const config = (fake: FakeS3, over: Partial<S3Config> = {}): S3Config => ({
 storeContract('S3, a fake that ignores conditions', async () => {
   const fake = await startFakeS3();
   return { store: await openStore(config(fake)), removes: true, cleanUp: () => fake.close() };
+});
+
+describe('index in S3, a fake', () => {
+  let fake: FakeS3 | null = null;
+  afterEach(() => fake?.close());
+  indexContract(async () => {
+    fake = await startFakeS3();
+    return openStore(config(fake));
+  });
 });
 
 describe('S3 store on a fake', () => {
