@@ -15,9 +15,7 @@ export interface GcRun {
   readonly keys: VaultKeys;
   readonly config: VaultConfig;
   readonly key: GcKey;
-  /** Reads a map node or chunk wherever the vault has it. */
-  readonly readChunk: (id: Uint8Array) => Promise<Buffer>;
-  /** The same for many, in the order they are stored. */
+  /** Reads map nodes or chunks wherever the vault has them, in the order they are stored. */
   readonly readChunks: (ids: readonly Uint8Array[], onChunk: OnChunk) => Promise<void>;
   /** This run's own session. */
   readonly sessionId: string;

@@ -202,11 +202,21 @@ async function copyChunks(
   const writer = new PackingWriter(seed, { store, kind });
   try {
     const idOut = Buffer.alloc(32);
-    for (const { id, type } of wanted) {
+    const types = new Map(kind === 'data' ? [] : wanted.map(({ id, type }) => [id.toString('latin1'), type]));
+    let copied = 0;
+    const copy = async (id: Uint8Array, plain: Uint8Array) => {
       run.options.signal?.throwIfAborted();
-      writer.addTyped(await run.readChunk(id), idOut, type);
+      writer.addTyped(plain, idOut, types.get(Buffer.from(id).toString('latin1')) ?? 'data');
+      copied += 1;
       if (writer.drainNeeded) await writer.drain();
-    }
+    };
+    // In the order they are stored, the next ones being read meanwhile.
+    await run.readChunks(
+      wanted.map(({ id }) => id),
+      copy,
+    );
+    // What was not copied would be gone with its pack.
+    if (copied !== wanted.length) throw new VaultError('VAULT_DAMAGED', `${wanted.length - copied} chunks were not copied`);
     return await writer.finish();
   } finally {
     await writer.close();

@@ -366,9 +366,8 @@ class StoredVault implements Vault {
     this.mustRead();
     const { store, config } = this.context;
     const keys = this.mustHaveKeys();
-    const readChunk = (id: Uint8Array) => this.readChunk(id);
     const readChunks = (ids: readonly Uint8Array[], onChunk: OnChunk) => this.readChunks(ids, onChunk);
-    return collectGarbage({ store, config, keys, key: this.source(keys.idKey), readChunk, readChunks, options });
+    return collectGarbage({ store, config, keys, key: this.source(keys.idKey), readChunks, options });
   }
 
   async close(): Promise<void> {
