@@ -1,11 +1,12 @@
 /**
  * `npm run bench -- vault [part …] [passes]`: what a vault costs beside restic and borg, as whole processes, the tools in turn. Parts:
- * verify, points, gc, dedup (ten PCs with the same system); all when none is named. Sizes: DISKFLEET_VAULT_POINTS,
+ * verify, points, gc, service (HTTP before a folder), dedup (ten PCs with the same system); all when none is named. Sizes: DISKFLEET_VAULT_POINTS,
  * DISKFLEET_VAULT_DISK_MIB, DISKFLEET_VAULT_MIB, DISKFLEET_DEDUP_MIB.
  */
 import { measureGc } from './gc.ts';
 import { makeRepositories, measureListing } from './points.ts';
 import { type Figure, report, save } from './report.ts';
+import { measureService } from './service.ts';
 import { measureVerify } from './verify.ts';
 
 /** A part measures and returns its figures; one that draws a table of its own returns none. */
@@ -13,6 +14,7 @@ const parts: Readonly<Record<string, (passes: number) => Promise<Figure[]>>> = {
   verify: measureVerify,
   points: async (passes) => measureListing(await makeRepositories(), passes),
   gc: async (passes) => measureGc(await makeRepositories(), passes),
+  service: measureService,
   async dedup() {
     process.env.DISKFLEET_DEDUP_DISKS ??= '10';
     await import('../dedup/main.ts');

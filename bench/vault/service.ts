@@ -72,7 +72,7 @@ export async function measureService(passes: number): Promise<Figure[]> {
       { operation: `back up ${mib} MiB`, tool: 'diskfleet, through the service', costs: one, note: note(one, 1) },
       {
         operation: `${agents} back up ${mib} MiB each`,
-        tool: 'diskfleet, through the service, together',
+        tool: 'agents at once, through the service',
         costs: eight,
         note: note(eight, agents),
       },

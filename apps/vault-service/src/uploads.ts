@@ -1,6 +1,6 @@
 /** Request bodies in memory: page-aligned when large, so that the folder's store writes them past the page cache, and used again. */
-import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import { hashAside } from '@diskfleet/vault';
 import { ServiceError } from './errors.ts';
 
 declare const WebAssembly: { Memory: new (size: { initial: number }) => { readonly buffer: ArrayBuffer } };
@@ -18,12 +18,13 @@ export interface Upload {
   readonly sha256: string;
 }
 
-/** Receives `length` bytes, hashing them as they come, and lends them to `use`. @throws ServiceError 400 when there are more or fewer. */
+/** Receives `length` bytes, hashes them beside the thread that receives for all, and lends them to `use`. @throws ServiceError 400 when there are more or fewer. */
 export async function withUpload<T>(request: IncomingMessage, length: number, use: (upload: Upload) => Promise<T>): Promise<T> {
   const memory = borrow(length);
   try {
     const bytes = memory.subarray(0, length);
-    return await use({ bytes, sha256: await receive(request, bytes) });
+    await receive(request, bytes);
+    return await use({ bytes, sha256: await hashAside(bytes) });
   } finally {
     if (memory.length === USUAL_BYTES && spare.length < MOST_SPARE) spare.push(memory);
   }
@@ -37,8 +38,7 @@ function borrow(length: number): Buffer {
 }
 
 /** By events: an iterator would cost a promise for each of the many small pieces. */
-function receive(request: IncomingMessage, target: Buffer): Promise<string> {
-  const hash = createHash('sha256');
+function receive(request: IncomingMessage, target: Buffer): Promise<void> {
   let done = 0;
   return new Promise((resolve, reject) => {
     const fail = (message: string) => {
@@ -47,12 +47,11 @@ function receive(request: IncomingMessage, target: Buffer): Promise<string> {
     };
     const onData = (piece: Buffer) => {
       if (done + piece.length > target.length) return fail('the body is longer than announced');
-      hash.update(piece);
       target.set(piece, done);
       done += piece.length;
     };
     request.on('data', onData);
-    request.once('end', () => (done === target.length ? resolve(hash.digest('hex')) : fail('the body ended early')));
+    request.once('end', () => (done === target.length ? resolve() : fail('the body ended early')));
     request.once('close', () => fail('the body ended early'));
     request.once('error', () => fail('the body ended early'));
   });

@@ -11,6 +11,7 @@ export { mapWindows } from './portable/mapWindows.ts';
 export type { Scheme, SchemeGuards, SchemePoint, Verdict } from './scheme/applyScheme.ts';
 export { type PruneVerdict, planPrune } from './scheme/planPrune.ts';
 export { type SimulatedRuns, type SimulatedStep, simulateScheme } from './scheme/simulateScheme.ts';
+export { hashAside } from './stores/contentHash.ts';
 export { openStore } from './stores/openStore.ts';
 export { makeTokenCell, renewToken } from './stores/tokenCell.ts';
 export type * from './types.ts';
