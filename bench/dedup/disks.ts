@@ -65,7 +65,7 @@ async function makeDisk(
   { plan, index }: { plan: DedupPlan; index: number },
 ): Promise<void> {
   const firstMib = 32 + 17 * index;
-  const volumeMib = Math.ceil(plan.systemMib * 1.35 + plan.ownMib * 2 + files.length / 200) + 64 + 150 * index;
+  const volumeMib = Math.ceil(plan.systemMib * 1.35 + plan.ownMib * 2 + files.length / 200) + 64 + 40 * index;
   await run('truncate', ['-s', `${1 + firstMib + volumeMib + 1}M`, path]);
   const table = `label: gpt\nstart=1MiB,size=${firstMib}MiB\nstart=${1 + firstMib}MiB,size=${volumeMib}MiB\n`;
   await run('sfdisk', ['-q', path], { input: table });

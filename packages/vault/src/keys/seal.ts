@@ -23,6 +23,16 @@ const publicKeyOf = (raw: Uint8Array) =>
   createPublicKey({ key: Buffer.concat([publicPrefix, raw]), format: 'der', type: 'spki' });
 const privateKeyOf = (raw: Uint8Array) =>
   createPrivateKey({ key: Buffer.concat([privatePrefix, raw]), format: 'der', type: 'pkcs8' });
+
+/** Importing a private key costs as much as using it, and one opens thousands of packs and manifests. */
+const imported = new WeakMap<Uint8Array, KeyObject>();
+
+function importedPrivateKey(raw: Uint8Array): KeyObject {
+  const key = imported.get(raw) ?? privateKeyOf(raw);
+  imported.set(raw, key);
+  return key;
+}
+
 const rawPublic = (key: KeyObject) => key.export({ format: 'der', type: 'spki' }).subarray(-32);
 
 /** Makes the three keys of a new encrypted vault. Losing the private key loses every backup in it. */
@@ -72,7 +82,10 @@ export function seal(publicKey: Uint8Array, plain: Uint8Array, context: SealCont
 export function unseal(keys: VaultKeys, sealed: Sealed, context: SealContext): Buffer | null {
   if (keys.privateKey === null || keys.publicKey === null || sealed.box.length < tagBytes) return null;
   try {
-    const shared = diffieHellman({ privateKey: privateKeyOf(keys.privateKey), publicKey: publicKeyOf(sealed.ephemeralKey) });
+    const shared = diffieHellman({
+      privateKey: importedPrivateKey(keys.privateKey),
+      publicKey: publicKeyOf(sealed.ephemeralKey),
+    });
     const key = keyFor(shared, Buffer.concat([sealed.ephemeralKey, keys.publicKey]), context.purpose);
     const decipher = createDecipheriv('aes-256-gcm', key, Buffer.alloc(12), { authTagLength: tagBytes });
     decipher.setAAD(context.aad);
