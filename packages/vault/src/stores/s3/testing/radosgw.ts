@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { s3Client } from '../s3Client.ts';
 
 const run = promisify(execFile);
 const tools = ['radosgw', 'radosgw-admin', 'ceph-mon', 'ceph-osd', 'ceph', 'ceph-authtool', 'monmaptool'];
@@ -78,6 +79,12 @@ export async function startRadosgw(): Promise<Radosgw> {
     await stop();
     throw cause;
   }
+}
+
+export async function makeBucket({ endpoint, credentials }: Radosgw, bucket: string): Promise<void> {
+  const client = s3Client({ kind: 's3', bucket, prefix: '', region: 'us-east-1', endpoint, credentials });
+  await client.ask({ method: 'PUT' });
+  client.close();
 }
 
 async function writeConfig(folder: string, ports: { v2: number; v1: number; http: number }): Promise<string> {
