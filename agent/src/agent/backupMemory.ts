@@ -11,6 +11,8 @@ import { writeFileDurably } from './durableFile.ts';
 
 /** A series nobody backed up for so long is not gone on with. */
 const FORGET_AFTER_MS = 180 * 86_400_000;
+/** What a run that was killed left behind. */
+const UNFINISHED_MS = 7 * 86_400_000;
 /** Maps of a disk of 16 TB full of small chunks; a larger file is none of ours. */
 const LARGEST_BYTES = 4 * 1024 ** 3;
 
@@ -27,6 +29,7 @@ export function backupMemory(agentFolder: string, { vaultId, machineId, kind, so
   const name = createHash('sha256').update([vaultId, machineId, kind, source].join('\0')).digest('hex');
   const path = join(folder, `${name}.map`);
   return {
+    sumsPath: join(folder, `${name}.sums`),
     async load() {
       try {
         return (await stat(path)).size > LARGEST_BYTES ? null : await readFile(path);
@@ -54,6 +57,7 @@ async function forgetOld(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
     const path = join(folder, name);
     const { mtimeMs } = await stat(path);
-    if (Date.now() - mtimeMs > FORGET_AFTER_MS) await rm(path, { force: true });
+    const keptMs = name.endsWith('.new') ? UNFINISHED_MS : FORGET_AFTER_MS;
+    if (Date.now() - mtimeMs > keptMs) await rm(path, { force: true });
   }
 }

@@ -73,6 +73,8 @@ export interface BackupMemory {
   load(): Promise<Uint8Array | null>;
   /** Replaces them atomically. */
   save(bytes: Uint8Array): Promise<void>;
+  /** A file of the engine's own, to remember sums of the disk's pieces in. 16 bytes for 64 KiB in use. */
+  readonly sumsPath?: string;
 }
 
 export interface BackupRequest {

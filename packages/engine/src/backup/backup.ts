@@ -61,6 +61,7 @@ export async function backup(vault: Vault, request: BackupRequest, op: Operation
     const seconds = (performance.now() - startedAt) / 1000;
     return { point, method: lineage.method, sourceBytes, usedBytes, readBytes, newBytes, storedBytes, seconds, warnings };
   } finally {
+    await memory.drop();
     await writer.abandon();
   }
 }
@@ -104,10 +105,12 @@ interface Stored {
 }
 
 async function storeDisks(run: Run, first: readonly ScannedDisk[], op: Operation): Promise<Stored> {
+  await run.memory.openSums(first);
   const pool = startBackupPool(
     {
       sources: first.map(sourceOf),
       writer: run.writer,
+      sums: run.memory.sums,
       expectedBytes: first.reduce((total, { used }) => total + used.usedBytes, 0),
       describe: (disk, offsetBytes) => {
         const layout = first[disk]?.used.layout;

@@ -9,12 +9,16 @@ import { startThread, threadsFor } from '../threads/startThread.ts';
 import { unpackError } from '../threads/threadErrors.ts';
 import type { Operation } from '../types.ts';
 import { Checkpoints } from './checkpoints.ts';
+import type { SlotParts } from './slotTable.ts';
 import type { SourceToRead } from './sourceReader.ts';
+import type { SumsPlaces } from './sumsFile.ts';
+import { keepShared } from './sumsOfRun.ts';
 import { type BackupJob, type BackupOrder, type BackupReport, type BackupWork, COUNTERS, type Counter } from './work.ts';
 
 export interface PoolInput {
   readonly sources: readonly SourceToRead[];
   readonly writer: PointWriter;
+  readonly sums: SumsPlaces | null;
   /** About how much is to be read: more threads are not worth their start. */
   readonly expectedBytes: number;
   /** Where byte `offsetBytes` of disk number `disk` lies, in words. */
@@ -59,7 +63,7 @@ class ThreadPool implements BackupPool {
   /** Settles when no thread is left. */
   #running: Promise<void> = Promise.resolve();
   #failed: (error: unknown) => void = () => {};
-  #onWorked: () => void = () => {};
+  #onWorked: (shared: SlotParts | null) => void = () => {};
   #done: WorkSize = { usedBytes: 0, chunkBytes: 0 };
   #current: WorkSize = { usedBytes: 0, chunkBytes: 0 };
   #ended = false;
@@ -72,9 +76,9 @@ class ThreadPool implements BackupPool {
     this.#checkpoints = new Checkpoints(input.writer);
   }
 
-  #start({ sources, writer, describe }: PoolInput): void {
+  #start({ sources, writer, sums, describe }: PoolInput): void {
     this.#threads = Array.from({ length: this.#count }, (_, thread) => {
-      const job: BackupJob = { thread, seed: writer.seed, sources, control: this.#control, counters: this.#counters };
+      const job: BackupJob = { thread, seed: writer.seed, sources, sums, control: this.#control, counters: this.#counters };
       return startThread(new URL('./backupWorker.ts', import.meta.url), job);
     });
     this.#running = runThreads<BackupReport>(this.#threads, {
@@ -88,7 +92,7 @@ class ThreadPool implements BackupPool {
       onMessage: (message) => {
         if (message.kind === 'failed') throw unpackError(message.error, describe);
         if (message.kind === 'packs') this.#checkpoints.add(message.packs);
-        if (message.kind === 'worked') this.#onWorked();
+        if (message.kind === 'worked') this.#onWorked(message.shared);
         return message.kind === 'done';
       },
     }).finally(() => {
@@ -105,15 +109,18 @@ class ThreadPool implements BackupPool {
     if (this.#threads.length === 0) this.#start(this.#input);
     this.#current = size;
     let missing = this.#threads.length;
+    const shared: SlotParts[] = [];
     await new Promise<void>((resolve, reject) => {
       this.#failed = reject;
-      this.#onWorked = () => {
+      this.#onWorked = (parts) => {
+        if (parts !== null) shared.push(parts);
         missing -= 1;
         if (missing === 0) resolve();
       };
       if (this.#ended) this.#running.then(() => reject(new Error('the threads of this backup have ended')), reject);
       else this.#tell({ kind: 'work', work });
     });
+    if (this.#input.sums !== null) keepShared(this.#input.sums, shared);
     const { usedBytes, chunkBytes } = this.#done;
     this.#done = { usedBytes: usedBytes + size.usedBytes, chunkBytes: chunkBytes + size.chunkBytes };
     this.#current = { usedBytes: 0, chunkBytes: 0 };

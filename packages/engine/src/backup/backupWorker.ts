@@ -10,10 +10,13 @@ import { GROUP_BYTES } from '../cut/fileCut.ts';
 import { isStopped } from '../threads/control.ts';
 import { packError } from '../threads/threadErrors.ts';
 import { ChunkSink } from './chunkSink.ts';
+import { CompareReader } from './compareReader.ts';
 import { FilesReader } from './filesReader.ts';
-import { GridReader, REGION_BYTES } from './gridReader.ts';
+import { GridReader } from './gridReader.ts';
 import { holeFinder } from './holes.ts';
+import { REGION_BYTES, RegionLoader } from './regionLoader.ts';
 import { SourceReader } from './sourceReader.ts';
+import { SumsOfThread } from './sumsOfThread.ts';
 import type { BackupJob, BackupOrder, BackupReport } from './work.ts';
 
 function report(message: BackupReport): void {
@@ -25,17 +28,21 @@ async function run(job: BackupJob): Promise<void> {
   const readers = job.sources.map((source, disk) => new SourceReader(source, disk, holes));
   const writer = await openChunkWriter(job.seed);
   const sink = new ChunkSink(job, writer, (packs) => report({ kind: 'packs', packs }));
-  const tools = { readers, sink, memory: alignedBuffer(Math.max(REGION_BYTES, GROUP_BYTES)) };
+  const memory = alignedBuffer(Math.max(REGION_BYTES, GROUP_BYTES));
+  const sums = SumsOfThread.open(job);
+  const tools = { readers, sink, memory, sums, loader: new RegionLoader(readers, memory) };
   const grid = new GridReader(job, tools);
+  const compare = new CompareReader(tools);
   const files = new FilesReader(tools);
   try {
     for await (const order of orders()) {
       if (order.kind === 'finish') break;
       if (order.work.kind === 'grid') await grid.work(order.work);
+      else if (order.work.kind === 'compare') compare.work(order.work);
       else await files.work(order.work);
       if (isStopped(job.control)) break;
       for (const reader of readers) reader.checkSize();
-      report({ kind: 'worked' });
+      report({ kind: 'worked', shared: sums?.takeShared() ?? null });
     }
     const packs = isStopped(job.control) ? [] : await writer.finish();
     report({ kind: 'packs', packs });
@@ -43,6 +50,7 @@ async function run(job: BackupJob): Promise<void> {
     await writer.close();
     // Stopped or failed: what is durable already, the last writes under way included, spares the next run the work.
     report({ kind: 'packs', packs: writer.takeSealed() });
+    sums?.close();
     for (const reader of readers) reader.close();
   }
 }

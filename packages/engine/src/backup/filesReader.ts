@@ -5,14 +5,17 @@ import { takeNext } from '../threads/control.ts';
 import type { ChunkSink } from './chunkSink.ts';
 import type { ThreadTools } from './gridReader.ts';
 import type { SourceReader } from './sourceReader.ts';
+import type { SumsOfThread } from './sumsOfThread.ts';
 import type { FilesWork } from './work.ts';
 
 export class FilesReader {
   readonly #readers: readonly SourceReader[];
   readonly #sink: ChunkSink;
   readonly #group: FileGroupReader;
+  readonly #sums: SumsOfThread | null;
 
-  constructor({ readers, sink, memory }: ThreadTools) {
+  constructor({ readers, sink, memory, sums }: ThreadTools) {
+    this.#sums = sums;
     this.#group = new FileGroupReader(memory);
     this.#readers = readers;
     this.#sink = sink;
@@ -31,6 +34,7 @@ export class FilesReader {
       for (let index = 0; index < this.#group.chunkCount; index++) {
         if (!(await this.#sink.store(this.#group.chunk(index), table, firstChunk + index))) return;
       }
+      this.#sums?.noteGroup(cut, group, { loaded: this.#group, table });
       this.#sink.reportPacks();
     }
   }

@@ -11,7 +11,7 @@ import type { MapEntry } from '@diskfleet/vault';
 
 const MAGIC = Buffer.from('DFMEMO01');
 const ID_BYTES = 32;
-const ENTRY_BYTES = 24;
+export const ENTRY_BYTES = 24;
 const HASH_BYTES = 32;
 const MAX_TEXTS = 1026;
 
@@ -24,6 +24,8 @@ export interface RememberedHead {
 
 export interface Remembered extends RememberedHead {
   entries(disk: number): Iterable<MapEntry>;
+  /** The entries of a disk as they are kept, for threads. */
+  records(disk: number): SharedArrayBuffer;
   readonly notes: Buffer;
 }
 
@@ -136,6 +138,12 @@ function readBody(body: Buffer): Remembered | null {
     entries: (disk) => {
       const map = maps[disk];
       return map === undefined ? [] : readMap(map);
+    },
+    records: (disk) => {
+      const entries = maps[disk]?.entries ?? Buffer.alloc(0);
+      const shared = new SharedArrayBuffer(entries.length);
+      Buffer.from(shared).set(entries);
+      return shared;
     },
   };
 }

@@ -7,6 +7,7 @@ import { decideTrust, sampleHolds, type Trust } from '../cut/trust.ts';
 import { sizeText } from '../sizeText.ts';
 import type { BackupRequest, Operation } from '../types.ts';
 import type { BackupPool } from './backupPool.ts';
+import { compareDisks } from './compareDisks.ts';
 import { overlayEntries } from './layers.ts';
 import type { MemoryOfRun } from './memoryOfRun.ts';
 import type { PlannedDisk } from './planDisk.ts';
@@ -15,6 +16,7 @@ import { planReuse, type Reuse, within } from './reuse.ts';
 import type { ScannedDisk } from './scan.ts';
 import { type Layer, SourceImage, storeGrid } from './sourceImage.ts';
 import { mayCutFiles, storeFiles } from './storeFiles.ts';
+import { copySums } from './sumsOfRun.ts';
 
 export interface BaseInput {
   readonly request: BackupRequest;
@@ -43,14 +45,16 @@ export async function storeBase(input: BaseInput, op: Operation): Promise<Source
   const records = believe ? (memory.last?.notes ?? new Uint8Array()) : null;
   const remembered = new RecordList();
   const bases: DiskBase[] = [];
+  const lessOf = await lessToRead(input, { believe }, op);
   for (const [index, one] of scanned.entries()) {
-    const counted = await countedReuse(input, index, op);
+    const less = lessOf[index] ?? null;
     // Walking all files takes longer than reading a few changed pages.
-    const walked = mayCutFiles(one, request) && (counted === null || sumBytes(counted.fresh) >= WORTH_A_WALK_BYTES);
+    const walked = mayCutFiles(one, request) && (less === null || sumBytes(less.fresh) >= WORTH_A_WALK_BYTES);
     const { plan, records: found } = walked ? await planInThread(one, { request, records }, op) : unplanned;
     remembered.addAll(found);
     for (const note of plan?.notes ?? []) op.onLog?.({ level: 'info', text: `${one.disk.name}: ${note}` });
-    bases.push(counted === null ? baseOf(input, { plan, index, believe }, op) : { plan, reuse: counted, trust: null });
+    if (less === null) bases.push(baseOf(input, { plan, index, believe }, op));
+    else bases.push({ plan, reuse: less, trust: null });
   }
   memory.notes = believe ? remembered.encode() : new Uint8Array();
   const plans = bases.map(({ plan }) => plan);
@@ -93,26 +97,50 @@ function sampleIsSound({ memory: { last } }: BaseInput, of: { base: DiskBase | u
   return sampleHolds(of.base.plan, of.base.trust, { before: last.entries(of.index), now: of.read(of.index) });
 }
 
-/** What is to be read where the platform counted the writes since the remembered point; null where it did not. */
-async function countedReuse(
-  { memory: { last }, scanned, writer }: BaseInput,
-  index: number,
+/** Per disk what is to be read of it, where it can be known without asking its filesystems; null where it cannot. */
+async function lessToRead(
+  input: BaseInput,
+  { believe }: { readonly believe: boolean },
   op: Operation,
-): Promise<Reuse | null> {
-  const one = scanned[index];
-  if (last === null || one === undefined) return null;
-  const changed = (await one.disk.live?.changesSince(last.pointId)) ?? null;
-  if (changed === null) return null;
-  const { usedExtents: used, layout } = one.used;
-  const entries = () => last.entries(index);
-  const has = (chunkId: Uint8Array) => writer.knows(chunkId);
-  const reuse = planReuse({ sizeBytes: layout.sizeBytes, used, changed, has, entries });
-  sayReuse(one, { how: 'writes were counted', since: last.pointId, reuse }, op);
-  return reuse;
+): Promise<readonly (Reuse | null)[]> {
+  const { memory, scanned, pool } = input;
+  const { last, sums } = memory;
+  if (last === null) return scanned.map(() => null);
+  const counted = await Promise.all(scanned.map(({ disk }) => disk.live?.changesSince(last.pointId) ?? null));
+  const isCompared = (disk: number) => counted[disk] === null && !believe && sums !== null && sums.before !== null;
+  const differing = scanned.some((_, disk) => isCompared(disk))
+    ? await compareDisks(
+        pool,
+        scanned.map(({ used }, disk) => ({
+          used: isCompared(disk) ? used.usedExtents : [],
+          map: isCompared(disk) ? last.records(disk) : new SharedArrayBuffer(0),
+        })),
+      )
+    : [];
+  return scanned.map((one, index) => {
+    const how = isCompared(index) ? 'piece by piece compared' : 'writes were counted';
+    const changed = counted[index] ?? (isCompared(index) ? differing[index] : null) ?? null;
+    if (changed === null) return null;
+    const reuse = reuseOf(input, index, changed);
+    if (sums !== null && !isCompared(index)) copySums(sums, index, subtractExtents(one.used.usedExtents, reuse.read));
+    sayReuse(one, { how, since: last.pointId, reuse }, op);
+    return reuse;
+  });
+}
+
+function reuseOf({ memory: { last }, scanned, writer }: BaseInput, index: number, changed: readonly Extent[]): Reuse {
+  const used = scanned[index]?.used;
+  return planReuse({
+    sizeBytes: used?.layout.sizeBytes ?? 0,
+    used: used?.usedExtents ?? [],
+    changed,
+    has: (chunkId) => writer.knows(chunkId),
+    entries: () => last?.entries(index) ?? [],
+  });
 }
 
 function baseOf(
-  { memory: { last }, scanned, writer }: BaseInput,
+  { memory: { last, sums }, scanned, writer }: BaseInput,
   { plan, index, believe }: { readonly plan: DiskPlan | null; readonly index: number; readonly believe: boolean },
   op: Operation,
 ): DiskBase {
@@ -125,6 +153,7 @@ function baseOf(
   const trust = decideTrust(plan, { entries, has, seed: last.pointId });
   const trusted = extentsOf(plan, trust.trusted);
   const rest = subtractExtents(used, trusted);
+  if (sums !== null) copySums(sums, index, subtractExtents(used, rest));
   const reuse: Reuse = { fresh: rest, read: rest, kept: () => within(entries(), trusted) };
   sayReuse(one, { how: 'files were told apart by their metadata', since: last.pointId, reuse }, op);
   return { plan, reuse, trust };

@@ -4,13 +4,17 @@ import type { FileCut } from '../cut/fileCut.ts';
 import type { ThreadError } from '../threads/threadErrors.ts';
 import type { CellTable } from './cellTable.ts';
 import type { Grid } from './grid.ts';
+import type { SlotParts } from './slotTable.ts';
 import type { SourceToRead } from './sourceReader.ts';
+import type { SumsPlaces } from './sumsFile.ts';
 
 /** For the whole life of a thread. */
 export interface BackupJob {
   readonly thread: number;
   readonly seed: ChunkWriterSeed;
   readonly sources: readonly SourceToRead[];
+  /** Where the sums of pieces go; null where nothing is remembered. */
+  readonly sums: SumsPlaces | null;
   /** [unused, stop flag] */
   readonly control: Int32Array;
   /** `COUNTERS` numbers per thread, each written by its thread alone. */
@@ -37,13 +41,28 @@ export interface FilesWork {
   readonly next: Int32Array;
 }
 
-export type BackupWork = GridWork | FilesWork;
+export const PIECE_SAME = 1;
+
+/** Cells of a grid to compare with what is remembered of their pieces. */
+export interface CompareWork {
+  readonly kind: 'compare';
+  readonly grid: Grid;
+  /** `PIECE_SAME` for each piece of each cell that is as the last point has it. */
+  readonly verdicts: Uint8Array;
+  /** Per disk its remembered entries. */
+  readonly maps: readonly SharedArrayBuffer[];
+  /** [next region, unused] */
+  readonly next: Int32Array;
+}
+
+export type BackupWork = GridWork | FilesWork | CompareWork;
 
 export type BackupOrder = { readonly kind: 'work'; readonly work: BackupWork } | { readonly kind: 'finish' };
 
 export type BackupReport =
   | { readonly kind: 'packs'; readonly packs: SealedPack[] }
-  | { readonly kind: 'worked' }
+  /** `shared`: what it has of sums to which others have parts too. */
+  | { readonly kind: 'worked'; readonly shared: SlotParts | null }
   | { readonly kind: 'done'; readonly packs: SealedPack[] }
   | { readonly kind: 'failed'; readonly error: ThreadError };
 

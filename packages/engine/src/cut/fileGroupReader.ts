@@ -63,6 +63,23 @@ export class FileGroupReader {
     return this.#buffer.subarray(this.#starts[index] ?? 0, this.#starts[index + 1] ?? 0);
   }
 
+  diskOf(cut: FileCut, group: number): number {
+    return cut.groups[group * GROUP_FIELDS] ?? 0;
+  }
+
+  /** Tells of every chunk of the loaded group with its pieces, those in the order of the disk. */
+  eachChunk(cut: FileCut, group: number, tell: (chunk: number, pieces: readonly LoadedPiece[]) => void): void {
+    const row = group * GROUP_FIELDS;
+    const end = cut.groups[row + GROUP_FIELDS + 2] ?? 0;
+    const ofChunk: LoadedPiece[][] = Array.from({ length: this.chunkCount }, () => []);
+    for (let piece = cut.groups[row + 2] ?? 0; piece < end; piece++) {
+      const place = this.#placeOf(cut, piece);
+      const bytes = this.#buffer.subarray(place, place + (cut.pieceBytes[piece] ?? 0));
+      ofChunk[(cut.pieceChunk[piece] ?? 0) - this.#firstChunk]?.push({ offsetBytes: cut.pieceOffset[piece] ?? 0, bytes });
+    }
+    for (const [index, pieces] of ofChunk.entries()) tell(this.#firstChunk + index, pieces);
+  }
+
   /** Lays the chunks out; what no piece will fill has to be zero. */
   #prepare(cut: FileCut, first: number, end: number): void {
     let at = 0;
@@ -125,4 +142,10 @@ interface Run extends ByteRange {
   readonly next: number;
   /** They lie in the buffer as on the disk, and on page borders. */
   readonly straight: boolean;
+}
+
+/** A piece of the disk as it lies in memory. */
+export interface LoadedPiece {
+  readonly offsetBytes: number;
+  readonly bytes: Buffer;
 }

@@ -21,6 +21,28 @@ export function* fileMapEntries(cut: FileCut, table: CellTable, disk: number): G
   if (zero !== null) yield zero;
 }
 
+/** How many bytes of the disk from `fromBytes` up to `toBytes` the cut takes. */
+export function bytesCutWithin(
+  cut: FileCut,
+  disk: number,
+  { fromBytes, toBytes }: { fromBytes: number; toBytes: number },
+): number {
+  const [first, end] = [cut.firstOfDisk[disk] ?? 0, cut.firstOfDisk[disk + 1] ?? 0];
+  const startOf = (index: number) => cut.pieceOffset[cut.mapOrder[index] ?? 0] ?? 0;
+  const endOf = (index: number) => startOf(index) + (cut.pieceBytes[cut.mapOrder[index] ?? 0] ?? 0);
+  let [low, high] = [first, end];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (endOf(middle) <= fromBytes) low = middle + 1;
+    else high = middle;
+  }
+  let bytes = 0;
+  for (let index = low; index < end && startOf(index) < toBytes; index++) {
+    bytes += Math.min(toBytes, endOf(index)) - Math.max(fromBytes, startOf(index));
+  }
+  return bytes;
+}
+
 function pieceEntry(cut: FileCut, ids: ChunkIds, piece: number): MapEntry {
   const chunk = cut.pieceChunk[piece] ?? 0;
   const place = { offsetBytes: cut.pieceOffset[piece] ?? 0, lengthBytes: cut.pieceBytes[piece] ?? 0 };

@@ -1,7 +1,7 @@
 /** [F5] Every key in use is derived from one of the vault's two secrets for one purpose, bound to the vault's id. */
 import { createHash, createHmac, hkdfSync } from 'node:crypto';
 
-export type KeyPurpose = 'data chunk id' | 'meta chunk id' | 'config' | 'index' | 'manifest' | 'gc';
+export type KeyPurpose = 'data chunk id' | 'meta chunk id' | 'config' | 'index' | 'manifest' | 'gc' | 'piece sum';
 
 const derived = new WeakMap<Uint8Array, Map<string, Buffer>>();
 

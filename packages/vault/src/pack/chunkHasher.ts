@@ -18,9 +18,7 @@ export function chunkHasher(key: HasherKey, kind: 'data' | 'meta'): ChunkHasher 
   if (key.idAlgorithm === 'hmac-sha256') {
     return (plain, idOut) => idOut.set(hmac(derived, plain));
   }
-  const Blake3Hasher = loadBlake3();
-  // One keyed state for all chunks: reset() keeps the key.
-  const state = Blake3Hasher.newKeyed(derived);
+  const state = newKeyedBlake3(derived);
   return (plain, idOut) => {
     state.reset();
     state.update(plain);
@@ -28,10 +26,16 @@ export function chunkHasher(key: HasherKey, kind: 'data' | 'meta'): ChunkHasher 
   };
 }
 
+/** One keyed state for many hashes: reset() keeps the key. */
+export function newKeyedBlake3(key: Buffer): KeyedState {
+  return loadBlake3().newKeyed(key);
+}
+
 interface KeyedState {
   reset(): void;
   update(bytes: Uint8Array): unknown;
   digestBuffer(): Buffer;
+  digest(format: 'hex'): string;
 }
 
 let blake3: { newKeyed(key: Buffer): KeyedState } | null = null;
