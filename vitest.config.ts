@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 import { longestFirst } from './infra/test/longestFirst.ts';
@@ -18,6 +21,13 @@ const longest = [
   'fileBackup.test.ts',
   'cli/portable.test.ts',
 ];
+
+// Every worker thread of the engine would strip the types of its modules and compile them anew: 0.5 s of the processor each.
+if (process.env.NODE_COMPILE_CACHE === undefined) {
+  const folder = mkdtempSync(join(tmpdir(), 'diskfleet-compiled-'));
+  process.env.NODE_COMPILE_CACHE = folder;
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+}
 
 // The long suites (fleet, browser, crashes) live in e2e/ and have a configuration of their own.
 export default defineConfig({
