@@ -4,6 +4,7 @@
  */
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
+import { run } from '../../e2e/images/tools.ts';
 import { allocatedBytes, type Cost, measure } from '../measure.ts';
 import type { Repositories } from './points.ts';
 import type { Figure } from './report.ts';
@@ -18,7 +19,16 @@ interface Thinner {
   readonly check: string;
 }
 
-function thinners({ ours, restic, disk }: Repositories): Thinner[] {
+/** As people run it: bundled like the command, beside it, since native modules are looked for from there. */
+async function bundled(): Promise<string> {
+  const out = join(root, 'agent/dist/benchThin.js');
+  const external = ['koffi', '@napi-rs/blake-hash', '@node-rs/argon2'].map((name) => `--external:${name}`);
+  const options = ['--bundle', '--platform=node', '--format=esm', '--target=node24', '--log-level=warning', ...external];
+  await run(join(root, 'agent/node_modules/.bin/esbuild'), [join(root, 'bench/vault/thin.ts'), ...options, `--outfile=${out}`]);
+  return out;
+}
+
+function thinners({ ours, restic, disk }: Repositories, thin: string): Thinner[] {
   const half = Math.floor(sizes.points / 2);
   const [vault, repository] = [place('gc-diskfleet'), place('gc-restic')];
   const found: Thinner[] = [
@@ -26,7 +36,7 @@ function thinners({ ours, restic, disk }: Repositories): Thinner[] {
       tool: 'diskfleet',
       pristine: ours,
       folder: vault,
-      thin: `${process.execPath} ${join(root, 'bench/vault/thin.ts')} ${vault} ${half} > /dev/null`,
+      thin: `${process.execPath} ${thin} ${vault} ${half} > /dev/null`,
       backup: `${cli} backup disk ${disk} --vault ${vault} --json > /dev/null`,
       check: `${cli} verify --data --vault ${vault} --json > /dev/null`,
     },
@@ -47,7 +57,7 @@ function thinners({ ours, restic, disk }: Repositories): Thinner[] {
 const mib = (bytes: number) => Math.round(bytes / (1 << 20));
 
 export async function measureGc(repositories: Repositories, passes: number): Promise<Figure[]> {
-  const tools = thinners(repositories);
+  const tools = thinners(repositories, await bundled());
   const alone = new Map<string, { costs: Cost[]; note: string }>();
   for (let pass = 0; pass < passes; pass += 1) {
     for (const { tool, pristine, folder, thin, check } of tools) {
