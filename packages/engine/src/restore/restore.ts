@@ -113,7 +113,7 @@ async function overwrite(run: RestoreRun, compare: 'sample' | 'all'): Promise<Om
   await eraseSignatures(run);
   const written = await writeData(run, areas);
   await target.flush();
-  const comparedBytes = await compareData(run, areas, compare);
+  const comparedBytes = await compareData(run, areas, { level: compare, foundIds: written.foundIds });
   const tableBytes = await writeTable(run, areas);
   return {
     writtenBytes: written.writtenBytes + tableBytes,

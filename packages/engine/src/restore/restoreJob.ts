@@ -7,6 +7,8 @@ export interface RestoreJob {
   readonly thread: number;
   readonly seed: ChunkReaderSeed;
   readonly batch: Batch;
+  /** Mode `update`: set to 1 for each chunk of the batch that the target held already, in all its places. In shared memory. */
+  readonly found: Uint8Array;
   readonly target: { readonly path: string; readonly name: string; readonly sizeBytes: number };
   /**
    * `write` writes everything; `update` reads the target first and leaves alone what is right already; `compare` writes nothing and

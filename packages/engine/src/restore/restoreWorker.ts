@@ -91,8 +91,10 @@ async function run(job: RestoreJob): Promise<void> {
       const wanted: number[] = [];
       for (const chunk of chunksOf(job, group, look)) {
         const there = look !== null && habit.worthLooking() && habit.learn(look.holds(chunk));
-        if (there) gatherer.count(1, bytesOf(job, chunk));
-        else wanted.push(chunk);
+        if (there) {
+          gatherer.count(1, bytesOf(job, chunk));
+          job.found[chunk] = 1;
+        } else wanted.push(chunk);
       }
       wanted.sort((left, right) => left - right);
       const ids = wanted.map((chunk) => idAt(job.batch.ids, chunk));

@@ -16,6 +16,7 @@ export interface RestoreCounts {
 export interface RestoreThreadsInput {
   readonly seed: ChunkReaderSeed;
   readonly batch: Batch;
+  readonly found: Uint8Array;
   readonly target: RestoreJob['target'];
   readonly mode: RestoreJob['mode'];
   readonly onCounts: (counts: RestoreCounts) => void;
@@ -23,7 +24,7 @@ export interface RestoreThreadsInput {
 
 /** Writes or compares one batch with all cores. Rejects with the first error. */
 export async function runRestoreThreads(input: RestoreThreadsInput, op: Operation): Promise<RestoreCounts> {
-  const { seed, batch, target, mode, onCounts } = input;
+  const { seed, batch, found, target, mode, onCounts } = input;
   const threadCount = threadsFor(batch.bytes, op.workers);
   const control = createControl();
   const counters = new SharedArrayBuffer(threadCount * RESTORE_COUNTERS * 8);
@@ -32,7 +33,7 @@ export async function runRestoreThreads(input: RestoreThreadsInput, op: Operatio
     return { writtenBytes, skippedBytes, comparedBytes };
   };
   const threads = Array.from({ length: threadCount }, (_, thread) => {
-    const job: RestoreJob = { thread, seed, batch, target, mode, control, counters };
+    const job: RestoreJob = { thread, seed, batch, found, target, mode, control, counters };
     return startThread(new URL('./restoreWorker.ts', import.meta.url), job);
   });
   await runThreads<RestoreReport>(threads, {

@@ -12,7 +12,7 @@ import type { SavedView } from './savedView.ts';
 import { signatureAreas, type TableAreas } from './tableAreas.ts';
 
 const MIB = 1024 * 1024;
-/** One chunk in so many is read back. Ids are hashes, so their first bytes choose evenly. */
+/** One chunk in so many is read back. */
 const SAMPLE_ONE_IN = 64;
 const SCAN_BYTES = 4 * MIB;
 
@@ -32,13 +32,19 @@ export async function eraseSignatures({ target, plan }: RestoreRun): Promise<voi
   await target.flush();
 }
 
+export interface WrittenData extends RestoreCounts {
+  /** Ids of those chunks of the sample that were read from the target and found right, so that nothing of them was written. */
+  readonly foundIds: ReadonlySet<string>;
+}
+
 /** Writes every used range but the withheld ones. Counts what was written and what was right already. */
-export async function writeData(run: RestoreRun, areas: TableAreas): Promise<RestoreCounts> {
+export async function writeData(run: RestoreRun, areas: TableAreas): Promise<WrittenData> {
   const { vault, view, target, plan, op } = run;
   const fresh = plan.target.create;
   const borders = bordersOf(plan);
   const progress = progressOf(run, 'write', plan.estimatedBytes);
   const done = { writtenBytes: 0, skippedBytes: 0, comparedBytes: 0 };
+  const foundIds = new Set<string>();
   const zero = async ({ offsetBytes, lengthBytes }: Extent) => {
     if (op.signal?.aborted) throw cancelled();
     if (!fresh) await target.zero(offsetBytes, lengthBytes);
@@ -64,9 +70,19 @@ export async function writeData(run: RestoreRun, areas: TableAreas): Promise<Res
     };
     const mode = fresh ? 'write' : 'update';
     const seed = await seedFor(vault, batch);
-    add(await runRestoreThreads({ seed, batch, target: plan.target, mode, onCounts: add }, op));
+    const found = new Uint8Array(new SharedArrayBuffer(batch.chunkCount));
+    add(await runRestoreThreads({ seed, batch, found, target: plan.target, mode, onCounts: add }, op));
+    for (const [chunk, flag] of found.entries()) {
+      const id = Buffer.from(batch.ids.buffer, batch.ids.byteOffset + chunk * ID_BYTES, ID_BYTES);
+      if (flag === 1 && isSampled(id)) foundIds.add(id.toString('latin1'));
+    }
   }
-  return done;
+  return { ...done, foundIds };
+}
+
+/** Ids are hashes, so their first bytes choose evenly. */
+function isSampled(chunkId: Buffer): boolean {
+  return chunkId.readUInt32LE(0) % SAMPLE_ONE_IN === 0;
 }
 
 /** A batch may be gathered over millions of chunks that nobody wants, and the vault remembers the places of the latest ones only. */
@@ -88,9 +104,13 @@ function bordersOf({ partitions, target }: RestorePlan): Extent[] {
 
 /**
  * Reads back what was written and compares it with the vault: everything, or the borders of partitions (where filesystems keep
- * what they cannot live without) and an even sample of the rest. @throws EngineError `COMPARE_FAILED`
+ * what they cannot live without) and an even sample of the rest, but for what was read and found right just before. @throws EngineError `COMPARE_FAILED`
  */
-export async function compareData(run: RestoreRun, areas: TableAreas, level: 'sample' | 'all'): Promise<number> {
+export async function compareData(
+  run: RestoreRun,
+  areas: TableAreas,
+  { level, foundIds }: { readonly level: 'sample' | 'all'; readonly foundIds: ReadonlySet<string> },
+): Promise<number> {
   const { vault, view, target, plan, op } = run;
   const borders = bordersOf(plan);
   const atBorder = (entry: MapEntry) => intersectExtents([entry], borders).length > 0;
@@ -106,7 +126,8 @@ export async function compareData(run: RestoreRun, areas: TableAreas, level: 'sa
       if (level === 'all') done += await compareZero(run, zero);
     },
     onFree: async () => {},
-    wanted: (entry) => level === 'all' || entry.chunkId.readUInt32LE(0) % SAMPLE_ONE_IN === 0 || atBorder(entry),
+    wanted: (entry) =>
+      level === 'all' || (isSampled(entry.chunkId) && !foundIds.has(entry.chunkId.toString('latin1'))) || atBorder(entry),
   });
   for await (const batch of batches) {
     const before = done;
@@ -115,7 +136,8 @@ export async function compareData(run: RestoreRun, areas: TableAreas, level: 'sa
       progress(done, 0);
     };
     const seed = await seedFor(vault, batch);
-    add(await runRestoreThreads({ seed, batch, target: plan.target, mode: 'compare', onCounts: add }, op));
+    const found = new Uint8Array(new SharedArrayBuffer(0));
+    add(await runRestoreThreads({ seed, batch, found, target: plan.target, mode: 'compare', onCounts: add }, op));
   }
   return done;
 }
