@@ -234,8 +234,8 @@ class Play {
     for (let round = 0; round < 4; round += 1) {
       this.theatre.nowMs += 48 * hourMs;
       await this.theatre.run([() => this.sweeps('sweeper', 1)]);
-      await this.check();
     }
+    await this.check();
   }
 
   async leaveNothing(): Promise<void> {

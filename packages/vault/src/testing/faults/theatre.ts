@@ -187,7 +187,7 @@ export class Theatre {
     });
     for (let idle = 0; this.programs > 0 && !failed; ) {
       await nextTurn();
-      if (this.onLook !== null && this.dice.once(300)) await this.onLook();
+      if (this.onLook !== null && this.dice.once(500)) await this.onLook();
       const next = this.pick();
       if (next === undefined) {
         idle += 1;
