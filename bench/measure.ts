@@ -14,10 +14,15 @@ export interface Cost {
 
 /**
  * Runs `script` in bash with pipefail and measures it. The bench's file system is flushed to disk before, so that no run pays for
- * the writes of the one before it. @throws when it does not end with 0.
+ * the writes of the one before it (`flush: false` where others are to run beside it at once). @throws when it does not end with 0.
  */
-export async function measure(script: string, env: Record<string, string> = {}): Promise<Cost> {
-  await finish(spawn('sync', ['-f', process.env.DISKFLEET_BENCH_FOLDER ?? tmpdir()], { stdio: 'ignore' }));
+export async function measure(
+  script: string,
+  env: Record<string, string> = {},
+  options: { flush?: boolean } = {},
+): Promise<Cost> {
+  if (options.flush ?? true)
+    await finish(spawn('sync', ['-f', process.env.DISKFLEET_BENCH_FOLDER ?? tmpdir()], { stdio: 'ignore' }));
   const folder = mkdtempSync(join(tmpdir(), 'diskfleet-bench-'));
   const times = join(folder, 'times');
   const startedAt = performance.now();

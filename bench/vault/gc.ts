@@ -113,7 +113,7 @@ interface Tries {
 
 async function attempt(script: string, tries: Tries): Promise<void> {
   try {
-    tries.costs.push(await measure(script, secrets));
+    tries.costs.push(await measure(script, secrets, { flush: false }));
   } catch (cause) {
     tries.refused += 1;
     tries.said = /unable to create lock|Fatal: .*/.exec(String(cause))?.[0] ?? String(cause).slice(-200);
