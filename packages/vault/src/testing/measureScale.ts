@@ -139,4 +139,5 @@ const [folder = '', phase = '', plan] = process.argv.slice(2);
 const run = Object.hasOwn(phases, phase) ? phases[phase] : undefined;
 if (run === undefined) throw new Error(`name a folder and a phase: ${Object.keys(phases).join(', ')}`);
 const result = await run(folder, plan);
-console.log(JSON.stringify({ phase, ...result, peakRssMb: peakMb() }));
+const { user, system } = process.cpuUsage();
+console.log(JSON.stringify({ phase, ...result, cpuSeconds: round((user + system) / 1e6), peakRssMb: peakMb() }));
