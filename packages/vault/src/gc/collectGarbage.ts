@@ -22,7 +22,7 @@ export interface GcReport {
 const hourMs = 3_600_000;
 
 /** @throws VaultError `VAULT_TOO_OLD`, `VAULT_TOO_NEW`, `VAULT_DAMAGED`, `POINT_DAMAGED`, `VAULT_SWEPT` (another sweeper was faster), and what the store throws; a later run goes on. */
-export async function collectGarbage(input: Omit<GcRun, 'sessionId'>): Promise<GcReport> {
+export async function collectGarbage(input: Omit<GcRun, 'sessionId' | 'heads'>): Promise<GcReport> {
   const { features } = input.config;
   if (!features.gc.includes(gcFeature)) {
     throw new VaultError(
@@ -42,7 +42,7 @@ export async function collectGarbage(input: Omit<GcRun, 'sessionId'>): Promise<G
   const lease = await startLease(input.store, { id: sessionId, vaultId, startedAt: new Date(0).toISOString() });
   const before = await listGc(input.store);
   try {
-    return await runSteps({ ...input, sessionId });
+    return await runSteps({ ...input, sessionId, heads: new Map() });
   } catch (cause) {
     throw (await sweptMeanwhile(input.store, before, cause)) ? otherSweeper(cause) : cause;
   } finally {

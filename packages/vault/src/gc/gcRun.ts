@@ -4,11 +4,13 @@ import type { VaultConfig } from '../config/config.ts';
 import { VaultError } from '../errors.ts';
 import { entryBytes } from '../index/entry.ts';
 import { allocateKnownChunks, type KnownChunks, knownChunks, knownSlotsFor } from '../index/knownChunks.ts';
-import { liveSegments, type NamedSegment, segmentHeads } from '../index/liveSegments.ts';
+import { liveSegments, type NamedSegment, type SegmentHead, segmentHeads } from '../index/liveSegments.ts';
 import type { PackRow } from '../index/locationTable.ts';
 import type { OnChunk, Store, VaultKeys } from '../types.ts';
 import type { GcKey } from './gcObjects.ts';
 import type { SessionFact } from './planGc.ts';
+
+const idBytes = 32;
 
 export interface GcRun {
   readonly store: Store;
@@ -19,6 +21,8 @@ export interface GcRun {
   readonly readChunks: (ids: readonly Uint8Array[], onChunk: OnChunk) => Promise<void>;
   /** This run's own session. */
   readonly sessionId: string;
+  /** Heads read so far, by name: a run looks through the index several times, and segments never change. */
+  readonly heads: Map<string, SegmentHead>;
   readonly options: GcOptions;
 }
 
@@ -40,10 +44,17 @@ export function nullIfFull(cause: unknown): null {
   throw cause;
 }
 
+/** Heads of all segments the store lists now. */
+export async function headsOf({ store, heads }: GcRun): Promise<SegmentHead[]> {
+  const found = await segmentHeads(store, heads);
+  for (const head of found) if (head.entryCount > 0) heads.set(head.name, head);
+  return found;
+}
+
 /** @throws VaultError `VAULT_DAMAGED` when a segment cannot be read: what it lists would look unused. */
 export async function* soundSegments(run: GcRun): AsyncGenerator<NamedSegment> {
   const { store, key } = run;
-  const heads = await segmentHeads(store);
+  const heads = await headsOf(run);
   const damaged = (name: string, problem: string) => {
     throw new VaultError('VAULT_DAMAGED', `nothing is swept while the index is damaged; rebuild it first (${name}: ${problem})`);
   };
@@ -53,23 +64,26 @@ export async function* soundSegments(run: GcRun): AsyncGenerator<NamedSegment> {
   }
 }
 
-/** Calls `visit` for each entry; `pack` is the row of the pack it lies in. */
+/** Calls `visit` for each entry; `pack` is the row of the pack it lies in, the id is good during the call. */
 export async function forEachEntry(
   run: GcRun,
   visit: (id: Buffer, pack: PackRow, entry: { at: number; entries: Buffer }) => void,
 ): Promise<void> {
+  const id = Buffer.allocUnsafeSlow(idBytes);
   for await (const { segment } of soundSegments(run)) {
     const { entries, packs } = segment;
     for (let at = 0; at < entries.length; at += entryBytes) {
       const pack = packs[entries.readUInt32LE(at + 32)];
-      if (pack !== undefined) visit(entries.subarray(at, at + 32), pack, { at, entries });
+      if (pack === undefined) continue;
+      entries.copy(id, 0, at, at + idBytes);
+      visit(id, pack, { at, entries });
     }
   }
 }
 
 /** A table of its own, with room for every entry of the index. */
-export async function tableFor(store: Store): Promise<KnownChunks> {
-  const slots = knownSlotsFor((await segmentHeads(store)).reduce((sum, head) => sum + head.entryCount, 0));
+export async function tableFor(run: GcRun): Promise<KnownChunks> {
+  const slots = knownSlotsFor((await headsOf(run)).reduce((sum, head) => sum + head.entryCount, 0));
   return knownChunks(allocateKnownChunks(slots), slots);
 }
 

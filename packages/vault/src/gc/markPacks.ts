@@ -39,7 +39,7 @@ export interface Marked {
 export async function markPacks(run: GcRun, listing: GcListing, nowMs: number | null): Promise<Marked | null> {
   const points = await livePoints(run, listing, nowMs);
   const packs = await listPacks(run, listing);
-  const known = await tableFor(run.store);
+  const known = await tableFor(run);
   await forEachEntry(run, (id, row) => {
     if (isPresent(packs, row)) known.claim(id);
   });
@@ -150,7 +150,7 @@ interface Repack {
 
 /** Copies what only leaving packs hold of what is in use; durable and indexed when it resolves. Returns the bytes stored. */
 async function repack(run: GcRun, { packs, known, leaving }: Repack): Promise<number> {
-  const stays = await tableFor(run.store);
+  const stays = await tableFor(run);
   await forEachEntry(run, (id, row) => {
     if (isPresent(packs, row) && !leaving.has(row.name) && known.isMarked(id)) stays.claim(id);
   });

@@ -2,14 +2,14 @@
 
 import { VaultError } from '../errors.ts';
 import { allocateKnownChunks, knownChunks, knownSlotsFor } from '../index/knownChunks.ts';
-import { liveSegments, segmentHeads } from '../index/liveSegments.ts';
+import { liveSegments } from '../index/liveSegments.ts';
 import { packObjectName } from '../index/locationTable.ts';
 import { encodeSegment, packsOfSegment, segmentObjectName } from '../index/segment.ts';
 import { inLanes } from '../inLanes.ts';
 import type { LeafEntry } from '../map/mapNodes.ts';
 import { packKey, presentPacks } from '../vault/knownForRun.ts';
 import { encodeGc, listGc, newestSwept, type PackVerdict, quarantineName, readVerdict, stepName } from './gcObjects.ts';
-import { forEachEntry, type GcRun, nullIfFull, soundSegments, tableFor } from './gcRun.ts';
+import { forEachEntry, type GcRun, headsOf, nullIfFull, soundSegments, tableFor } from './gcRun.ts';
 import { removeUnlessLocked } from './removeObject.ts';
 import { type NodePlace, type OpenedPoint, openPresentManifests, pointNames, walkPoints } from './walkPoints.ts';
 
@@ -80,7 +80,7 @@ async function judge(run: GcRun, number: number): Promise<PackVerdict> {
   if (mark === null) return { packs: [], witness };
   const marked = new Set(mark.packs);
   const walked = new Set(mark.witness);
-  const inMarked = await tableFor(store);
+  const inMarked = await tableFor(run);
   await forEachEntry(run, (id, row) => {
     if (marked.has(row.name)) inMarked.claim(id);
   });
@@ -146,7 +146,7 @@ async function dropFromIndex(run: GcRun, doomed: ReadonlySet<string>): Promise<s
 async function removeSuperseded(run: GcRun, replaced: readonly string[]): Promise<void> {
   const gone = new Set(replaced);
   const { store, key } = run;
-  const heads = await segmentHeads(store);
+  const heads = await headsOf(run);
   for await (const { segment } of liveSegments({ store, ...key }, heads, () => {})) {
     for (const hash of segment.superseded) gone.add(segmentObjectName(hash));
   }

@@ -40,11 +40,14 @@ const unknownHead = { packCount: 0, entryCount: 0, supersededCount: 0 };
 /**
  * Names and claimed sizes of all segments the store lists now; those that supersede most come first, so that what they replace is not
  * read before it is known to be replaced. What cannot be peeked at counts 0 entries.
+ * @param known heads read before, by name: they need not be read again.
  */
-export async function segmentHeads(store: Store): Promise<SegmentHead[]> {
+export async function segmentHeads(store: Store, known: ReadonlyMap<string, SegmentHead> = new Map()): Promise<SegmentHead[]> {
   const listed: StoredObject[] = [];
   for await (const one of store.list(indexPrefix)) listed.push(one);
   const head = async ({ name, sizeBytes }: StoredObject): Promise<SegmentHead> => {
+    const before = known.get(name);
+    if (before?.sizeBytes === sizeBytes) return before;
     const bytes = await readOrNothing(store, name, { offsetBytes: 0, lengthBytes: headerBytes });
     return { name, sizeBytes, ...(peekSegmentHead(bytes, sizeBytes) ?? unknownHead) };
   };
