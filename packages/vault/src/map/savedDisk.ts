@@ -107,6 +107,8 @@ export interface DiskMap {
   /** Region numbers with a leaf, in order, and the leaves' ids. */
   pageLeaves(page: number): Promise<readonly { region: number; id: Buffer }[]>;
   leaf(region: number): Promise<readonly LeafEntry[]>;
+  /** As `leaf`, for whoever passes through: nothing is kept. */
+  leafOnce(region: number): Promise<readonly LeafEntry[]>;
 }
 
 export async function openMap(
@@ -136,13 +138,15 @@ export async function openMap(
     if (last !== undefined && region * regionBytes + last.at + last.length > info.sizeBytes) {
       throw new VaultError('POINT_DAMAGED', `map region ${region} of ${info.name} leaves the disk`);
     }
-    await lookUp?.(entries.flatMap((entry) => entry.chunk ?? []));
+    // Entries of one chunk share its id in memory.
+    await lookUp?.([...new Set(entries.flatMap((entry) => entry.chunk ?? []))]);
     return entries;
   };
   return {
     pages: root.pages,
     pageLeaves,
     leaf: (region) => leaves.get(region, () => loadLeaf(region)),
+    leafOnce: (region) => leaves.peek(region) ?? loadLeaf(region),
   };
 }
 
@@ -176,6 +180,10 @@ class Kept<T> {
     return slot.made;
   }
 
+  peek(key: number): Promise<T> | undefined {
+    return this.slots.get(key)?.made;
+  }
+
   private makeRoom(newest: number): void {
     for (const [key, { weight }] of this.slots) {
       if (this.total <= this.limit || key === newest) break;
@@ -189,7 +197,7 @@ async function* streamEntries(map: DiskMap): AsyncIterable<MapEntry> {
   for (const page of map.pages) {
     for (const { region } of await map.pageLeaves(page.index)) {
       const base = region * regionBytes;
-      for (const entry of await map.leaf(region)) yield toMapEntry(entry, base);
+      for (const entry of await map.leafOnce(region)) yield toMapEntry(entry, base);
     }
   }
 }
