@@ -13,7 +13,6 @@ import { fixRandom } from './fixedRandom.ts';
 import type { ModelDisk } from './modelDisk.ts';
 import { type Bug, plant } from './plantedBugs.ts';
 import { type Counts, Theatre, type Weather } from './theatre.ts';
-import { isLong } from './tier.ts';
 
 const none = { kind: 'none' } as const;
 const folder = '/disk/vault';

@@ -8,10 +8,12 @@ import { directoryStore } from '../../stores/directoryStore.ts';
 import type { Store } from '../../types.ts';
 import { Dice } from './dice.ts';
 import { ModelDisk } from './modelDisk.ts';
+import { onlySeed } from './tier.ts';
 
 const folder = '/disk/vault';
 const hourMs = 3_600_000;
-const traced = 400;
+/** Lines kept; all of them when one seed is played again. */
+const traced = onlySeed === null ? 400 : Number.POSITIVE_INFINITY;
 
 /** One process; a new one is made after a crash. */
 export interface Actor {
