@@ -1,7 +1,7 @@
 /** What the three backup commands have in common: options, the run itself, and what is printed. */
 import { hostname } from 'node:os';
 import { basename } from 'node:path';
-import { type BackupRequest, type BackupResult, backup } from '@diskfleet/engine';
+import { type BackupRequest, type BackupResult, backup, type Operation, startBackupThreadsEarly } from '@diskfleet/engine';
 import type { StoreConfig } from '@diskfleet/vault';
 import { backupMemory } from '../agent/backupMemory.ts';
 import { readIdentity } from '../agent/identity.ts';
@@ -68,7 +68,16 @@ export interface WantedBackup {
 }
 
 export async function runBackup(cli: Cli, args: Args, wanted: WantedBackup): Promise<CommandResult> {
-  const { kind, disks, choices } = wanted;
+  const early = startBackupThreadsEarly(wanted.disks.reduce((total, { disk }) => total + disk.sizeBytes, 0));
+  try {
+    return await backUp(cli, args, { ...wanted, early });
+  } finally {
+    early.end();
+  }
+}
+
+async function backUp(cli: Cli, args: Args, wanted: WantedBackup & Pick<Operation, 'early'>): Promise<CommandResult> {
+  const { kind, disks, choices, early } = wanted;
   const options = {
     allowInconsistent: args.flag('allow-inconsistent'),
     writesTo: vaultFolder(namedVault(cli, args)),
@@ -87,7 +96,7 @@ export async function runBackup(cli: Cli, args: Args, wanted: WantedBackup): Pro
     };
     try {
       const memory = backupMemory(agentFolder(cli.env), { ...request, vaultId: vault.id });
-      const made = await backup(vault, { ...request, memory }, held.quiet(op)).finally(end);
+      const made = await backup(vault, { ...request, memory }, { ...held.quiet(op), early }).finally(end);
       return { result: made, warnings: [...held.warnings, ...made.warnings] };
     } finally {
       held.close();

@@ -1,4 +1,5 @@
 export { backup } from './backup/backup.ts';
+export { startBackupThreadsEarly } from './backup/earlyThreads.ts';
 export { EngineError, type EngineErrorCode } from './errors.ts';
 export { explore } from './explore/explore.ts';
 export { exportRaw } from './export/exportRaw.ts';

@@ -1,7 +1,9 @@
 /** The shapes of the five products: back up, restore, clone, explore, verify. The engine knows no JSON, socket, SQL or operating system. */
+
 import type { BlockDevice, Extent, WritableBlockDevice } from '@diskfleet/disk';
 import type { DirectoryEntry, FileReader, NamedStream } from '@diskfleet/filesystem';
 import type { BackupMethod, PointHeader, PointKind, SavedDiskInfo, Vault } from '@diskfleet/vault';
+import type { EarlyThreads } from './backup/earlyThreads.ts';
 
 /** Reported at most a few times a second; monotonic within a phase. */
 export interface Progress {
@@ -28,6 +30,8 @@ export interface Operation {
   readonly signal?: AbortSignal;
   /** Worker threads; default cores + 1. */
   readonly workers?: number;
+  /** Threads of this backup that are starting already; the caller ends those that were not taken. */
+  readonly early?: EarlyThreads;
 }
 
 /** A disk (or regular file used as one) to back up. `path` must be openable from a worker thread. */

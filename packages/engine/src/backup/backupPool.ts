@@ -5,10 +5,11 @@
 import type { PointWriter, SealedPack } from '@diskfleet/vault';
 import { createControl, stop, sumCounters } from '../threads/control.ts';
 import { runThreads } from '../threads/runThreads.ts';
-import { startThread, threadsFor } from '../threads/startThread.ts';
+import { threadsFor } from '../threads/startThread.ts';
 import { unpackError } from '../threads/threadErrors.ts';
 import type { Operation } from '../types.ts';
 import { Checkpoints } from './checkpoints.ts';
+import { startBackupThread } from './earlyThreads.ts';
 import type { SlotParts } from './slotTable.ts';
 import type { SourceToRead } from './sourceReader.ts';
 import type { SumsPlaces } from './sumsFile.ts';
@@ -59,7 +60,7 @@ class ThreadPool implements BackupPool {
   readonly #checkpoints: Checkpoints;
   readonly #count: number;
   /** Started with the first work: what goes before (planning) needs their memory. */
-  #threads: ReturnType<typeof startThread>[] = [];
+  #threads: ReturnType<typeof startBackupThread>[] = [];
   /** Settles when no thread is left. */
   #running: Promise<void> = Promise.resolve();
   #failed: (error: unknown) => void = () => {};
@@ -77,10 +78,14 @@ class ThreadPool implements BackupPool {
   }
 
   #start({ sources, writer, sums, describe }: PoolInput): void {
+    const early = this.#op.early?.take() ?? [];
     this.#threads = Array.from({ length: this.#count }, (_, thread) => {
       const job: BackupJob = { thread, seed: writer.seed, sources, sums, control: this.#control, counters: this.#counters };
-      return startThread(new URL('./backupWorker.ts', import.meta.url), job);
+      const started = early[thread] ?? startBackupThread();
+      started.postMessage({ kind: 'begin', job } satisfies BackupOrder);
+      return started;
     });
+    for (const spare of early.slice(this.#count)) spare.postMessage({ kind: 'finish' } satisfies BackupOrder);
     this.#running = runThreads<BackupReport>(this.#threads, {
       signal: this.#op.signal,
       stop: () => {

@@ -3,7 +3,7 @@
  * every chunk that is not zero to its own chunk writer. Nothing is sent or allocated per chunk; results go to shared memory.
  * Between two works it waits for an order; its packs fill on from one work to the next.
  */
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import { alignedBuffer } from '@diskfleet/disk';
 import { openChunkWriter } from '@diskfleet/vault';
 import { GROUP_BYTES } from '../cut/fileCut.ts';
@@ -23,7 +23,7 @@ function report(message: BackupReport): void {
   parentPort?.postMessage(message);
 }
 
-async function run(job: BackupJob): Promise<void> {
+async function run(job: BackupJob, orders: AsyncIterable<BackupOrder>): Promise<void> {
   const holes = await holeFinder();
   const readers = job.sources.map((source, disk) => new SourceReader(source, disk, holes));
   const writer = await openChunkWriter(job.seed);
@@ -35,8 +35,8 @@ async function run(job: BackupJob): Promise<void> {
   const compare = new CompareReader(tools);
   const files = new FilesReader(tools);
   try {
-    for await (const order of orders()) {
-      if (order.kind === 'finish') break;
+    for await (const order of orders) {
+      if (order.kind !== 'work') break;
       if (order.work.kind === 'grid') await grid.work(order.work);
       else if (order.work.kind === 'compare') compare.work(order.work);
       else await files.work(order.work);
@@ -74,8 +74,14 @@ async function* orders(): AsyncGenerator<BackupOrder> {
   }
 }
 
-const job: BackupJob = workerData;
-run(job)
+/** A thread may be started before its job is known; one that is told to finish first has none. */
+async function start(): Promise<void> {
+  const all = orders();
+  const { value: first } = await all.next();
+  if (first?.kind === 'begin') await run(first.job, all);
+}
+
+start()
   .then(
     () => report({ kind: 'done', packs: [] }),
     (error) => report({ kind: 'failed', error: packError(error) }),

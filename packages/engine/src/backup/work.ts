@@ -57,7 +57,11 @@ export interface CompareWork {
 
 export type BackupWork = GridWork | FilesWork | CompareWork;
 
-export type BackupOrder = { readonly kind: 'work'; readonly work: BackupWork } | { readonly kind: 'finish' };
+/** The first order a thread gets is to begin. */
+export type BackupOrder =
+  | { readonly kind: 'begin'; readonly job: BackupJob }
+  | { readonly kind: 'work'; readonly work: BackupWork }
+  | { readonly kind: 'finish' };
 
 export type BackupReport =
   | { readonly kind: 'packs'; readonly packs: SealedPack[] }
