@@ -281,7 +281,7 @@ export async function playSeed(seed: number, tally: Tally = emptyTally(), bug: B
     await acts(play, seed);
   } catch (cause) {
     const trace = theatre.trace
-      .filter((line) => isLong || !/: (get|head) /.test(line))
+      .filter((line) => !/: (get|head) /.test(line))
       .slice(-60)
       .map((line) => `    ${line}`);
     const what = cause instanceof Error ? `${cause.message}` : String(cause);
