@@ -54,6 +54,8 @@ export async function collectGarbage(input: Omit<GcRun, 'sessionId' | 'heads'>):
 async function sweptMeanwhile(store: GcRun['store'], before: GcListing, cause: unknown): Promise<boolean> {
   const codes = ['VAULT_DAMAGED', 'POINT_DAMAGED', 'CHUNK_MISSING', 'VAULT_OBJECT_MISSING'];
   if (!(cause instanceof VaultError) || !codes.includes(cause.code)) return false;
+  // Only another sweeper, or a repair, takes a segment away between its listing and its reading.
+  if (cause.message.includes('the vault has no object index/')) return true;
   const stepsOf = ({ cycles }: GcListing) => cycles.map(({ number, steps }) => `${number} ${steps.size}`).join();
   return stepsOf(await listGc(store)) !== stepsOf(before);
 }
