@@ -4,13 +4,16 @@ import {
   copyFileSync,
   existsSync,
   mkdirSync,
+  mkdtempSync,
   openSync,
   readdirSync,
   readFileSync,
+  rmSync,
   truncateSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { openFileDevice } from '@diskfleet/disk';
 import { pieceHasher } from '@diskfleet/vault';
@@ -22,6 +25,8 @@ import { firstDifference, Harness } from '../testing/harness.ts';
 import type { BackupMemory, BackupRequest } from '../types.ts';
 import { addPart, PIECE_BYTES, PieceSummer, SLOT_BYTES, SLOT_KNOWN } from './pieceSums.ts';
 import { joinParts, SlotTable } from './slotTable.ts';
+import { SumsAfter, SumsBefore } from './sumsFile.ts';
+import { dropSums, keepSums, openSums } from './sumsOfRun.ts';
 
 const missing = missingTools();
 const title =
@@ -125,6 +130,54 @@ describe('slots of which several threads have parts', () => {
     const small = new SlotTable(512);
     for (let number = 0; number < 5000; number++) small.add(number, Buffer.alloc(SLOT_BYTES, 1), 1);
     expect(small.takeParts().numbers.length).toBe(512);
+  });
+});
+
+describe('the file of sums', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'diskfleet-sums-'));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  const path = join(folder, 'series.sums');
+  const sizes = [10 * PIECE_BYTES, 3 * PIECE_BYTES];
+  const head = { vaultId: 'vault', pointId: 'point', disks: ['one', 'two'] };
+  const slot = (seed: number) => noise(SLOT_BYTES, seed);
+
+  /** Writes one slot of the second disk as a run would. */
+  async function store(pointId: string, seed: number): Promise<void> {
+    const places = await openSums({ path, last: null, sizes });
+    if (places === null) throw new Error('nothing can be remembered');
+    const after = new SumsAfter(places);
+    after.put((places.firstSlot[1] ?? 0) + 2, slot(seed));
+    after.close();
+    await keepSums(path, places, { head: { ...head, pointId }, sizes });
+  }
+
+  test('is believed for the very point, disks and sizes it was kept for', async () => {
+    await store('point', 1);
+    const others = [
+      { last: { ...head, pointId: 'other' }, sizes },
+      { last: { ...head, disks: ['one', 'three'] }, sizes },
+      { last: head, sizes: [10 * PIECE_BYTES, 4 * PIECE_BYTES] },
+      { last: null, sizes },
+    ];
+    for (const other of others) {
+      const places = await openSums({ path, ...other });
+      expect(places?.before).toBe(null);
+      if (places !== null) await dropSums(places);
+    }
+    expect(readdirSync(folder)).toEqual(['series.sums']);
+  });
+
+  test('that another run puts in its place meanwhile is not read in its stead', async () => {
+    await store('point', 1);
+    const places = await openSums({ path, last: head, sizes });
+    await store('later', 2);
+    const before = new SumsBefore(places?.before ?? '');
+    const there = Buffer.alloc(2 * SLOT_BYTES);
+    before.read(11, there);
+    before.close();
+    expect(there).toEqual(Buffer.concat([Buffer.alloc(SLOT_BYTES), slot(1)]));
+    if (places !== null) await dropSums(places);
+    expect(readdirSync(folder)).toEqual(['series.sums']);
   });
 });
 
@@ -248,6 +301,25 @@ describe.skipIf(missing.length > 0)(title, () => {
     writeFileSync(harness.path(name), before);
     const refilled = await harness.backup([name], options);
     await expectRestored(refilled.point.id, name);
+  });
+
+  test('what cannot be written is not remembered, and the backup is sound', async () => {
+    const name = 'unwritable';
+    copyFileSync(harness.path('pristine'), harness.path(name));
+    await harness.backup([name], remembering(name));
+    const folder = harness.path('memory');
+    const gone = ({ phase }: { phase: string }) => {
+      if (phase === 'commit') for (const file of readdirSync(folder)) if (file.endsWith('.new')) rmSync(join(folder, file));
+    };
+    poke(name, [11_000_000], 41);
+    const { point } = await harness.backup([name], remembering(name), { onProgress: gone });
+    await expectRestored(point.id, name);
+    expect(readdirSync(folder).filter((file) => file.startsWith(`${name}.sums`))).toEqual([]);
+    // Without sums the cell is compared whole: what was stored of it as a piece is stored once more.
+    const next = await harness.backup([name], remembering(name));
+    expect(next.newBytes).toBeLessThanOrEqual(256 * 1024);
+    await expectRestored(next.point.id, name);
+    expect(await harness.backup([name], remembering(name))).toMatchObject({ newBytes: 0 });
   });
 
   test('a run that fails leaves what was remembered as it was', async () => {

@@ -24,18 +24,21 @@ export interface SumsPlaces {
 
 /** The slots of the last point. */
 export class SumsBefore {
-  readonly #file: number;
+  #file: number | null = null;
 
-  /** @throws Error of the system */
   constructor(path: string) {
-    this.#file = openSync(path, 'r');
+    try {
+      this.#file = openSync(path, 'r');
+    } catch {
+      // Nothing is known.
+    }
   }
 
   /** Fills `target` with slots from number `first` on; zeros where nothing is known. */
   read(first: number, target: Buffer): void {
     let done = 0;
     try {
-      while (done < target.length) {
+      while (this.#file !== null && done < target.length) {
         const count = readSync(this.#file, target, done, target.length - done, offsetOf(first) + done);
         if (count === 0) break;
         done += count;
@@ -47,7 +50,8 @@ export class SumsBefore {
   }
 
   close(): void {
-    closeSync(this.#file);
+    if (this.#file !== null) closeSync(this.#file);
+    this.#file = null;
   }
 }
 

@@ -1,6 +1,6 @@
 /** The sums of pieces around one run: those of the last point checked before, those of the new one named after it is durable. */
 import { createHash, randomUUID } from 'node:crypto';
-import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, link, mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Extent } from '@diskfleet/disk';
 import { PIECE_BYTES, SLOT_BYTES, slotWith } from './pieceSums.ts';
@@ -30,7 +30,10 @@ export async function openSums({ path, last, sizes }: SumsInput): Promise<SumsPl
   } catch {
     return null;
   }
-  const before = last !== null && (await isOf(path, headOf(last, sizes))) ? path : null;
+  const before =
+    last === null
+      ? null
+      : await holdBefore(path, { as: `${after.slice(0, -'.new'.length)}.last.new`, head: headOf(last, sizes) });
   const firstSlot: number[] = [];
   let slots = 0;
   for (const sizeBytes of sizes) {
@@ -38,6 +41,18 @@ export async function openSums({ path, last, sizes }: SumsInput): Promise<SumsPl
     slots += Math.ceil(sizeBytes / PIECE_BYTES);
   }
   return { before, after, firstSlot, broken: new Int32Array(new SharedArrayBuffer(4)) };
+}
+
+/** A name of its own for the file that was looked at: another run may put its sums in its place at any time. */
+async function holdBefore(path: string, { as, head }: { readonly as: string; readonly head: Buffer }): Promise<string | null> {
+  try {
+    await link(path, as);
+    if (await isOf(as, head)) return as;
+    await rm(as, { force: true });
+  } catch {
+    // Nothing there yet, or a filesystem without links: then nothing is known.
+  }
+  return null;
 }
 
 /** Takes over what is remembered of pieces that were not read: those that lie in `kept`. */
@@ -89,14 +104,14 @@ export async function keepSums(
     await rename(places.after, path);
     await syncFolder(dirname(path));
   } catch {
-    await dropSums(places);
     await rm(path, { force: true }).catch(() => {});
   }
+  await dropSums(places);
 }
 
-/** For a run that made no point. */
-export async function dropSums({ after }: SumsPlaces): Promise<void> {
-  await rm(after, { force: true }).catch(() => {});
+/** What a run leaves in the folder beside the sums it kept, if any. */
+export async function dropSums({ before, after }: SumsPlaces): Promise<void> {
+  for (const path of [before, after]) if (path !== null) await rm(path, { force: true }).catch(() => {});
 }
 
 function headOf({ vaultId, pointId, disks }: RememberedHead, sizes: readonly number[]): Buffer {
