@@ -15,12 +15,14 @@ import { followVault } from './tend.ts';
 import { findVault } from './vaults.ts';
 
 export async function getKeeping(ctx: Ctx, id: string): Promise<VaultKeeping> {
+  // Asked first: a run that ends meanwhile is then still said to be under way, and never mistaken for the one before it.
+  const running = ctx.vaults.tending.has(id);
   const { pruneRule, lastTend } = await findVault(ctx, id);
   const policy = await readPolicy(ctx, id).catch((error: unknown) => {
     if (error instanceof ServerError && error.code === 'VAULT_UNREACHABLE') return null;
     throw error;
   });
-  return { policy, rule: pruneRule, lastRun: lastTend, running: ctx.vaults.tending.has(id) };
+  return { policy, rule: pruneRule, lastRun: lastTend, running };
 }
 
 /** Lengthening counts at once, shortening when the old delay is over: the answer says what is in force. */

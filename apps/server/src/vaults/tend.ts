@@ -36,7 +36,14 @@ export async function previewPrune(
 export async function startTending(ctx: Ctx, by: string, vaultId: string): Promise<void> {
   const vault = await findVault(ctx, vaultId);
   if (ctx.vaults.tending.has(vaultId)) throw new ServerError('SERVER_BUSY', 'a clean-up of this vault is under way');
-  await audit(ctx.db, { at: ctx.now(), actor: by, action: 'vaults.tend', subject: vault.name });
+  // Taken before anything is waited for: of two who ask at once, one is told so.
+  ctx.vaults.tending.set(vaultId, null);
+  try {
+    await audit(ctx.db, { at: ctx.now(), actor: by, action: 'vaults.tend', subject: vault.name });
+  } catch (error) {
+    ctx.vaults.tending.delete(vaultId);
+    throw error;
+  }
   void tendVault(ctx, by, vault);
 }
 
