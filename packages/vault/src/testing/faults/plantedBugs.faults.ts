@@ -15,6 +15,6 @@ describe.skipIf(onlySeed !== null)('a vault with a bug', () => {
       });
     }
     expect(found).toMatch(/^seed \d+: (?!no program goes on)/);
-    expect(found).toMatch(/gone|cannot be read|reads as|lost|needs chunk|does not open|damage/);
+    expect(found).toMatch(/gone|no restore point|cannot be read|reads as|lost|needs chunk|does not open|damage/);
   });
 });
