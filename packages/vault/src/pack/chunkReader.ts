@@ -7,6 +7,8 @@ import { packHeaderBytes } from './layout.ts';
 import { openPackKey, type PackKey, type ReaderKeys, RecordDecoder } from './recordDecoder.ts';
 
 const readBytes = 8 << 20;
+/** Longer reads are taken for those of a large vault. */
+const smallReadBytes = 512 << 10;
 /** Bytes nobody asked for that are still cheaper to read than a second request. */
 const gapBytes = 256 << 10;
 const keptPackKeys = 4096;
@@ -135,8 +137,8 @@ export class StoredChunkReader {
       const slot = index & 1;
       let buffer = buffers[slot] ?? Buffer.alloc(0);
       if (buffer.length < length) {
-        // Twice the last one: a small vault never needs the most a read may take.
-        buffer = Buffer.allocUnsafeSlow(Math.max(length, Math.min(readBytes, 2 * buffer.length)));
+        // A small vault never needs the most a read may take; a large one soon does, and what it outgrows is not given back at once.
+        buffer = Buffer.allocUnsafeSlow(length > smallReadBytes ? Math.max(length, readBytes) : 2 * length);
         buffers[slot] = buffer;
       }
       const target = buffer.subarray(0, length);
