@@ -106,7 +106,7 @@ async function checkFingerprint(device: WritableBlockDevice, { target }: Restore
 }
 
 async function overwrite(run: RestoreRun, compare: 'sample' | 'all'): Promise<Omit<RestoreResult, 'seconds' | 'warnings'>> {
-  const { view, target, plan } = run;
+  const { view, target, plan, op } = run;
   const merged = view.table === null ? null : mergeTables(view.table, plan, await tableOf(target));
   const areas = await tableAreas(view.device, view.table, { targetBytes: target.sizeBytes, merged });
   sayUntouched(run);
@@ -114,6 +114,8 @@ async function overwrite(run: RestoreRun, compare: 'sample' | 'all'): Promise<Om
   const written = await writeData(run, areas);
   await target.flush();
   const comparedBytes = await compareData(run, areas, { level: compare, foundIds: written.foundIds });
+  // The last moment to stop: with its table the target is whole.
+  if (op.signal?.aborted) throw cancelled();
   const tableBytes = await writeTable(run, areas);
   return {
     writtenBytes: written.writtenBytes + tableBytes,

@@ -116,6 +116,7 @@ export async function compareData(
   const atBorder = (entry: MapEntry) => intersectExtents([entry], borders).length > 0;
   const total = level === 'all' ? plan.estimatedBytes : Math.ceil(plan.estimatedBytes / SAMPLE_ONE_IN);
   const progress = progressOf(run, 'compare', total);
+  progress(0, 0);
   let done = 0;
   const batches = batchesOf({
     entries: view.entries(),
