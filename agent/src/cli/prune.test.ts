@@ -1,11 +1,9 @@
 import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createVault, openChunkWriter, openVault, type StoreConfig } from '@diskfleet/vault';
+import { createVault, openVault, type StoreConfig } from '@diskfleet/vault';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { Cli } from './command.ts';
-import { commands } from './commands.ts';
-import { parseCommandLine } from './parse.ts';
+import { runHere, storeSmallPoint } from '../testing/smallVaults.ts';
 
 const dayMs = 24 * 3_600_000;
 const startMs = Date.UTC(2026, 0, 1);
@@ -20,48 +18,17 @@ beforeEach(async () => {
 });
 afterEach(() => rm(path, { recursive: true, force: true }));
 
-const output = { isTTY: false, columns: 80, write: async () => {} };
-
-function unused(): never {
-  throw new Error('these commands look at no disk');
-}
-
-/** Runs one command in this process, not at a terminal. */
-async function run(...argv: string[]) {
-  const { command, args } = parseCommandLine([...argv, ...(argv[0] === 'scheme' ? [] : ['--vault', path])], commands);
-  if (command === null) throw new Error(`no command ${argv.join(' ')}`);
-  const cli: Cli = {
-    ...{ stdout: output, stderr: output, stdin: process.stdin, env: {}, now, json: false },
-    ...{ signal: new AbortController().signal, platform: unused },
-  };
-  return command.run(cli, args);
-}
+/** Runs one command on this vault in this process, not at a terminal. */
+const run = (...argv: string[]) => runHere([...argv, ...(argv[0] === 'scheme' ? [] : ['--vault', path])], { env: {}, now });
 
 /** A point of 64 KiB that nothing else shares, received `day` days after the start. */
 async function makePoint(day: number, method: 'full' | 'differential'): Promise<string> {
-  const vault = await openVault(config, { kind: 'none' });
   const at = new Date(startMs + day * dayMs);
-  const point = await vault.beginPoint({
-    ...{ machineId: 'm', machineName: 'PC', source: 'disk', kind: 'disk', method, parentId: null },
-    ...{ expectedChunks: 100, compression: 'none', now: () => at },
-  });
-  const writer = await openChunkWriter(point.seed);
-  const id = Buffer.alloc(32);
-  writer.add(Buffer.alloc(65_536, day + 1), id);
-  const packs = await writer.finish();
-  const place = { offsetBytes: 0, lengthBytes: 65_536, chunkId: id, chunkOffsetBytes: 0 };
-  const { mapRootId } = await point.writeMap([{ kind: 'data', ...place }], 65_536);
-  const disk = {
-    ...{ name: 'sda', model: '', serial: '', sizeBytes: 65_536, sectorBytes: 512, usedBytes: 65_536 },
-    ...{ table: null, tableId: null, partitions: [], mapRootId },
-  };
-  const totals = { sizeBytes: 65_536, usedBytes: 65_536, newBytes: method === 'full' ? 65_536 : 1 };
-  const header = await point.commit({ packs, disks: [disk], warnings: [], totals });
-  await vault.close();
+  const id = await storeSmallPoint(config, { fill: day + 1, at, method });
   for (const name of await readdir(path, { recursive: true })) {
-    if (name.includes(header.id)) await utimes(join(path, name), at, at);
+    if (name.includes(id)) await utimes(join(path, name), at, at);
   }
-  return header.id;
+  return id;
 }
 
 const pointsLeft = async () => {

@@ -5,18 +5,15 @@ import type { Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { generateIdentity, rawPrivateKey, signGrant, type VaultVerb } from '@diskfleet/protocol';
-import { openChunkWriter, openStore, openVault } from '@diskfleet/vault';
+import { openStore } from '@diskfleet/vault';
 import pino from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createVaultService } from '../../../apps/vault-service/src/index.ts';
-import type { Cli } from './command.ts';
-import { commands } from './commands.ts';
-import { parseCommandLine } from './parse.ts';
+import { runHere, storeSmallPoint } from '../testing/smallVaults.ts';
 
 const dayMs = 24 * 3_600_000;
 const pair = generateIdentity();
 const vaultId = randomUUID();
-const output = { isTTY: false, columns: 80, write: async () => {} };
 let folder: string;
 let service: Server;
 let address: string;
@@ -28,49 +25,15 @@ const token = (verbs: VaultVerb[], machineId: string | null = null) => {
   return signGrant(rawPrivateKey(pair.privateKey), { purpose: 'vault', vaultId, machineId, verbs, expiresAt });
 };
 
-function unused(): never {
-  throw new Error('these commands look at no disk');
-}
-
-async function run(env: Record<string, string>, ...argv: string[]) {
-  const { command, args } = parseCommandLine(argv, commands);
-  if (command === null) throw new Error(`no command ${argv.join(' ')}`);
-  const cli: Cli = {
-    ...{ stdout: output, stderr: output, stdin: process.stdin, env, now, json: false },
-    ...{ signal: new AbortController().signal, platform: unused },
-  };
-  return command.run(cli, args);
-}
+const run = (env: Record<string, string>, ...argv: string[]) => runHere(argv, { env, now });
 const asAdmin = (...argv: string[]) => run({ DISKFLEET_VAULT_TOKEN: token(['admin']) }, ...argv);
 
 /** A point that an agent of machine `m` made; nothing else shares its 64 KiB. */
-async function makePoint(seed: number): Promise<string> {
-  const config = { kind: 'service', baseUrl: address, token: token(['write'], 'm') } as const;
-  const vault = await openVault(config, { kind: 'none' });
-  const at = new Date(Date.now() + seed * 60_000);
-  const point = await vault.beginPoint({
-    ...{ machineId: 'm', machineName: 'PC', source: 'disk', kind: 'disk', method: 'full', parentId: null },
-    ...{ expectedChunks: 100, compression: 'none', now: () => at },
-  });
-  const writer = await openChunkWriter(point.seed);
-  const id = Buffer.alloc(32);
-  writer.add(Buffer.alloc(65_536, seed), id);
-  const packs = await writer.finish();
-  const place = { offsetBytes: 0, lengthBytes: 65_536, chunkId: id, chunkOffsetBytes: 0 };
-  const { mapRootId } = await point.writeMap([{ kind: 'data', ...place }], 65_536);
-  const disk = {
-    ...{ name: 'sda', model: '', serial: '', sizeBytes: 65_536, sectorBytes: 512, usedBytes: 65_536 },
-    ...{ table: null, tableId: null, partitions: [], mapRootId },
-  };
-  const header = await point.commit({
-    packs,
-    disks: [disk],
-    warnings: [],
-    totals: { sizeBytes: 65_536, usedBytes: 65_536, newBytes: 65_536 },
-  });
-  await vault.close();
-  return header.id;
-}
+const makePoint = (fill: number) =>
+  storeSmallPoint(
+    { kind: 'service', baseUrl: address, token: token(['write'], 'm') },
+    { fill, at: new Date(Date.now() + fill * 60_000), method: 'full' },
+  );
 
 async function age(days: number, below: string): Promise<void> {
   const at = new Date(Date.now() - days * dayMs);

@@ -1,11 +1,18 @@
 /** Real bytes for tests: a FAT disk file, backed up by the engine through the vault service with what an offer carries. */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { openFileDevice } from '@diskfleet/disk';
 import { backup, readLayout } from '@diskfleet/engine';
 import type { InventoryDisk, JobResult, OfferedJob } from '@diskfleet/protocol';
 import { openVault } from '@diskfleet/vault';
+
+/** Whether this machine cannot run `makeFatDisk`. @throws Error in CI, where tests must not leave themselves out */
+export function lacksFatTools(): boolean {
+  const missing = ['mkfs.fat', 'mcopy'].filter((tool) => spawnSync('which', [tool]).status !== 0);
+  if (missing.length > 0 && process.env.CI) throw new Error(`${missing.join(' and ')} are needed (dosfstools, mtools)`);
+  return missing.length > 0;
+}
 
 /** A 16 MiB disk file without a partition table, holding one FAT filesystem with these files. */
 export function makeFatDisk(file: string, files: Record<string, Buffer>): void {

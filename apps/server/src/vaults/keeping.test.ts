@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { readdirSync, rmSync, utimesSync } from 'node:fs';
 import { points, vaults } from '@diskfleet/db';
@@ -7,21 +6,11 @@ import { eq } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connect, enrolAgent, type FakeAgent, type FakeSession, makeInventory, succeeded } from '../testing/fakeAgent.ts';
 import { type Client, codeOf, OWNER, startTestDatabases, startTestFleet, type TestFleet, until } from '../testing/fleet.ts';
-import { describeFile, makeFatDisk, runBackup } from '../testing/realBackup.ts';
+import { describeFile, lacksFatTools, makeFatDisk, runBackup } from '../testing/realBackup.ts';
 import { tendVaults } from './tend.ts';
 
 const dayMs = 24 * 3_600_000;
-const hasTools = ['mkfs.fat', 'mcopy'].every((tool) => {
-  try {
-    execFileSync('which', [tool], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-});
-if (!hasTools && process.env.CI) throw new Error('mkfs.fat and mcopy are needed (dosfstools, mtools)');
-
-describe.skipIf(!hasTools)('keeping a vault (needs mkfs.fat and mcopy)', () => {
+describe.skipIf(lacksFatTools())('keeping a vault (needs mkfs.fat and mcopy)', () => {
   let databases: Awaited<ReturnType<typeof startTestDatabases>>;
   let fleet: TestFleet;
   let client: Client;

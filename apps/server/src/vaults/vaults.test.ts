@@ -9,22 +9,12 @@ import { eq } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connect, enrolAgent, type FakeAgent, type FakeSession, makeInventory, succeeded } from '../testing/fakeAgent.ts';
 import { type Client, codeOf, OWNER, startTestDatabases, startTestFleet, type TestFleet, until } from '../testing/fleet.ts';
-import { describeFile, makeFatDisk, runBackup } from '../testing/realBackup.ts';
+import { describeFile, lacksFatTools, makeFatDisk, runBackup } from '../testing/realBackup.ts';
 import { refreshAllUsage } from './usage.ts';
-
-const hasTools = ['mkfs.fat', 'mcopy'].every((tool) => {
-  try {
-    execFileSync('which', [tool], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-});
-if (!hasTools && process.env.CI) throw new Error('mkfs.fat and mcopy are needed (dosfstools, mtools)');
 
 const content = randomBytes(3_000_000);
 
-describe.skipIf(!hasTools)('a vault with a real backup in it (needs mkfs.fat and mcopy)', () => {
+describe.skipIf(lacksFatTools())('a vault with a real backup in it (needs mkfs.fat and mcopy)', () => {
   let databases: Awaited<ReturnType<typeof startTestDatabases>>;
   let fleet: TestFleet;
   let client: Client;

@@ -8,8 +8,11 @@ import { startThread, threadsFor } from '../threads/startThread.ts';
 /** Below this a backup is over before its threads matter. */
 const WORTH_IT_BYTES = 1024 ** 3;
 
+/** What `worker.threadId` is once a thread is gone. */
+const ENDED = -1;
+
 export interface EarlyThreads {
-  /** All of them, once. */
+  /** All that run, once. */
   take(): readonly Worker[];
   /** Ends those nobody took. Harmless after `take`. */
   end(): void;
@@ -26,7 +29,8 @@ export function startBackupThreadsEarly(sizeBytes: number): EarlyThreads {
   // What goes wrong with a thread is heard by whoever takes it; until then it must not end the process.
   for (const thread of threads) thread.on('error', () => {});
   const take = () => {
-    const taken = threads;
+    // One that ended already would be waited for for ever.
+    const taken = threads.filter(({ threadId }) => threadId !== ENDED);
     threads = [];
     return taken;
   };
